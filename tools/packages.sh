@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: BSL-1.0
+# Installs Debian packages that are missing. Silent when nothing is.
+
+packages_build=(cmake ninja-build clang-19 libfmt-dev)
+packages_test=(libclang-rt-19-dev clang-format-19 catch2 g++)
+packages_trixie=(debootstrap debian-archive-keyring)
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        echo "This needs root and there is no sudo. As root, run: $*" >&2
+        return 1
+    fi
+}
+
+is_installed() {
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+need_packages() {
+    local package missing=()
+    command -v dpkg-query >/dev/null || return 0  # not a Debian: CMake names what it misses
+    for package in "$@"; do
+        is_installed "$package" || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    echo "Installing with apt-get: ${missing[*]}"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "${missing[@]}" >build/apt.log || {
+        tail -n 30 build/apt.log >&2
+        return 1
+    }
+}
