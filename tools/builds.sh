@@ -6,10 +6,10 @@ if command -v ccache >/dev/null; then
     export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache}
 fi
 
-# The files of the project, also in a copy without its git history.
+# The files of the project, those not yet committed too; also in a copy without its history.
 tracked_files() {
     if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
-        git ls-files -- "$@" | while read -r file; do [ ! -e "$file" ] || echo "$file"; done
+        git ls-files --cached --others --exclude-standard -- "$@" | while read -r file; do [ ! -e "$file" ] || echo "$file"; done
     else
         local pattern names=()
         for pattern in "$@"; do names+=(-o -name "$pattern"); done
@@ -18,12 +18,22 @@ tracked_files() {
     fi
 }
 
-configure() { cmake --preset "$1" "${@:2}"; }
+# Says nothing unless it fails or warns.
+configure() {
+    local log=build/configure_$1.log
+    cmake --preset "$1" "${@:2}" >"$log" || {
+        cat "$log"
+        return 1
+    }
+}
+
 compile() { cmake --build --preset "$1" -j "$jobs" "${@:2}"; }
+
+without_passed_tests() { grep -vE '^ *[0-9]+/[0-9]+ Test .* Passed |^ +Start +[0-9]+: '; }
 
 # What ctest found is left in build/results/<preset>.xml, where the summary counts it.
 run_tests() {
     mkdir -p build/results
     ctest --preset "$1" -j "$jobs" --output-junit "$root/build/results/$1.xml" "${@:2}" |
-        grep -vE '^ *[0-9]+/[0-9]+ Test .* Passed |^ +Start +[0-9]+: '
+        without_passed_tests
 }

@@ -7,7 +7,11 @@ step_results=()
 passed_total=0
 failed_total=0
 
-step_lint() { bash tools/lint_test.sh && bash tools/lint.sh; }
+step_lint() {
+    bash tools/compiler_test.sh
+    bash tools/lint_test.sh
+    bash tools/lint.sh
+}
 
 step_quick() {
     configure dev

@@ -18,12 +18,14 @@
 // Apple numbers its clang differently; the probe at configure time judges it.
 #elif defined(__clang__)
 #if __clang_major__ < 16
-#error "covey needs clang >= 16: nobody has tested an older one with it. \
+#error \
+    "covey needs clang >= 16: nobody has tested an older one with it. \
 On Debian 12: apt-get install clang-19, then compile with clang++-19."
 #endif
 #elif defined(__GNUC__)
 #if __GNUC__ < 14
-#error "covey needs g++ >= 14: older ones silently miscompile coroutines (they skip the body of \
+#error \
+    "covey needs g++ >= 14: older ones silently miscompile coroutines (they skip the body of \
 `if (co_await x)` and destroy temporaries twice). On Debian 12: apt-get install clang-19, then \
 compile with clang++-19. On Debian 13 the plain g++ is new enough."
 #endif
