@@ -4,6 +4,7 @@
 jobs=${COVEY_JOBS:-$(nproc)}
 if command -v ccache >/dev/null; then
     export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache}
+    export CCACHE_SLOPPINESS=pch_defines,time_macros  # or it refuses what uses a precompiled header
 fi
 
 # The files of the project, those not yet committed too; also in a copy without its history.
