@@ -19,15 +19,16 @@ tracked_files() {
     fi
 }
 
-# Says nothing unless it fails or warns.
-configure() {
-    local log=build/configure_$1.log
-    cmake --preset "$1" "${@:2}" >"$log" || {
-        cat "$log"
+# quietly LOG COMMAND...: its output goes to build/LOG, and is shown only if it fails.
+quietly() {
+    local log=build/$1.log
+    "${@:2}" >"$log" 2>&1 || {
+        cat "$log" >&2
         return 1
     }
 }
 
+configure() { quietly "configure_$1" cmake --preset "$1" "${@:2}"; }
 compile() { cmake --build --preset "$1" -j "$jobs" "${@:2}"; }
 
 without_passed_tests() { grep -vE '^ *[0-9]+/[0-9]+ Test .* Passed |^ +Start +[0-9]+: '; }

@@ -28,10 +28,7 @@ need_packages() {
     done
     [ ${#missing[@]} -gt 0 ] || return 0
     echo "Installing with apt-get: ${missing[*]}"
-    as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends "${missing[@]}" >build/apt.log || {
-        tail -n 30 build/apt.log >&2
-        return 1
-    }
+    quietly apt_update as_root apt-get update
+    quietly apt_install as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y --no-install-recommends "${missing[@]}"
 }

@@ -12,7 +12,7 @@ trixie_contents=g++,cmake,ninja-build,libfmt-dev,catch2
 trixie_mirror() {
     local query=(apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(REPO_URI)'
         'Created-By: Packages')
-    [ -n "$("${query[@]}" | grep '^Debian ')" ] || as_root apt-get update -qq
+    [ -n "$("${query[@]}" | grep '^Debian ')" ] || quietly apt_update as_root apt-get update
     "${query[@]}" | awk '$1 == "Debian" && $2 !~ /-/ { print $3; exit }'
 }
 
@@ -42,11 +42,8 @@ trixie_make() {
     trixie_remove "$trixie_tree"
     mkdir -p "${trixie_tree%/*}"
     echo "Making a Debian 13 tree in $trixie_tree (once, about a minute)"
-    as_root unshare --mount debootstrap --variant=minbase --include="$trixie_contents" \
-        trixie "$new" "$mirror" >build/debootstrap.log || {
-        tail -n 20 build/debootstrap.log >&2
-        return 1
-    }
+    quietly debootstrap as_root unshare --mount \
+        debootstrap --variant=minbase --include="$trixie_contents" trixie "$new" "$mirror"
     as_root bash -c "mkdir -p '$new/covey' '$new/build' &&
         echo '$trixie_contents' >'$new/covey-contents' && mv '$new' '$trixie_tree'"
 }
@@ -61,7 +58,8 @@ trixie() {
 }
 
 trixie_test() {
-    trixie cmake --preset gcc -B /build/gcc
+    trixie_make
+    quietly configure_gcc trixie cmake --preset gcc -B /build/gcc
     trixie cmake --build /build/gcc -j "$jobs"
     mkdir -p build/results
     as_root rm -f "$trixie_tree/build/gcc.xml"
