@@ -31,6 +31,11 @@ trixie_remove() {
 
 trixie_make() {
     local mirror new=$trixie_tree.new
+    as_root unshare --mount true || {
+        echo "A Debian 13 tree needs a mount namespace, which this machine refuses even to root" \
+            "(a chroot, or a container without CAP_SYS_ADMIN?)." >&2
+        return 1
+    }
     if trixie_is_ready; then return 0; fi
     need_packages "${packages_trixie[@]}"
     mirror=${COVEY_DEBIAN_MIRROR:-$(trixie_mirror)}
