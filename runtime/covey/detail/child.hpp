@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The typed half of a child task: its callable, its arguments, and how to call them.
+
+#include <covey/detail/settle.hpp>
+#include <covey/detail/task_record.hpp>
+
+#include <concepts>
+#include <string_view>
+#include <tuple>
+
+namespace covey::detail {
+
+// A child that nobody asks for a result.
+class plain_base : public task_record {
+ public:
+    [[nodiscard]] std::string_view given_name() const noexcept final;
+
+ protected:
+    explicit plain_base(std::string_view name);
+    ~plain_base() override;
+
+ private:
+    char* name_ = nullptr;  // a copy; null: named after its function
+};
+
+// A child with a scope of its own, so that it can be cancelled alone: a service.
+class scoped_base : public plain_base {
+ public:
+    [[nodiscard]] cancel_scope* own_scope() noexcept final;
+
+ protected:
+    explicit scoped_base(std::string_view name);
+    ~scoped_base() override;
+
+ private:
+    alignas(cancel_scope) unsigned char scope_[sizeof(cancel_scope)];
+};
+
+// What the compiler calls a callable; pretty_function() makes it readable.
+template <class F>
+const char* callable_type_name() noexcept {
+    return __PRETTY_FUNCTION__;
+}
+
+// Callable and arguments of a child, decay-copied as by std::thread. The callable stays in place
+// until the child has ended, so a coroutine lambda may use its captures. A Base with set_value()
+// is given the result.
+template <class Base, class F, class... A>
+class callable_child final : public Base {
+ public:
+    template <class G, class... B>
+    explicit callable_child(std::string_view name, G&& function, B&&... arguments) : Base(name) {
+        called_.emplace(std::forward<G>(function), std::forward<B>(arguments)...);
+    }
+
+    promise_base* start() override {
+        if constexpr (is_task<returned>) {
+            auto frame = task_access::release(call());
+            this->root.child = frame;
+            return &frame.promise();
+        } else if constexpr (takes_value<returned>) {
+            Base::set_value(call());
+            return nullptr;
+        } else {
+            static_cast<void>(call());
+            return nullptr;
+        }
+    }
+    void keep_value() override {
+        if constexpr (is_task<returned>) {
+            using value = awaitable_result_t<returned>;
+            if constexpr (takes_value<value>) {
+                using frame = std::coroutine_handle<task_promise<value>>;
+                Base::set_value(frame::from_address(this->root.child.address()).promise().take());
+            }
+        }
+    }
+    void drop_callable() noexcept override { called_.reset(); }
+    [[nodiscard]] const char* callable_name() const noexcept override {
+        return callable_type_name<F>();
+    }
+
+ private:
+    using returned = std::invoke_result_t<F&, A...>;
+    template <class T>
+    static constexpr bool takes_value = requires(Base& base) { base.set_value(std::declval<T>()); };
+
+    struct callable_and_arguments {
+        F function;
+        std::tuple<A...> arguments;
+
+        template <class G, class... B>
+        explicit callable_and_arguments(G&& f, B&&... a)
+            : function(std::forward<G>(f)), arguments(std::forward<B>(a)...) {}
+    };
+
+    decltype(auto) call() { return std::apply(called_->function, std::move(called_->arguments)); }
+
+    std::optional<callable_and_arguments> called_;
+};
+
+template <class F, class... A>
+using plain_child = callable_child<plain_base, F, A...>;
+template <class F, class... A>
+using scoped_child = callable_child<scoped_base, F, A...>;
+
+template <class R>
+struct result_of_call {
+    using type = R;
+};
+template <class T>
+struct result_of_call<task<T>> {
+    using type = T;
+};
+
+template <class X>
+inline constexpr bool is_block_object =
+    std::is_same_v<X, nursery> || std::is_same_v<X, cancel_scope>;
+
+// Whether fn(args...) can be a child, with a message that gives the right spelling if not.
+template <class F, class... A>
+constexpr bool check_child() {
+    using callable = std::decay_t<F>;
+    static_assert(!awaitable<callable>,
+                  "covey: a child is started from a function and its arguments, not from an "
+                  "awaitable: write start_soon(worker, 1), not start_soon(worker(1))");
+    static_assert((!is_block_object<std::decay_t<A>> && ...),
+                  "covey: a nursery or scope can't be passed by value: pass std::ref(nursery) to "
+                  "a child that ends inside the block, or nursery.handle()");
+    static_assert((std::is_constructible_v<std::decay_t<A>, A&&> && ...),
+                  "covey: an argument of a child can't be copied or moved into it: std::move it, "
+                  "or clone() it");
+    if constexpr (!awaitable<callable> && (!is_block_object<std::decay_t<A>> && ...)) {
+        static_assert(std::is_invocable_v<callable&, std::decay_t<A>...>,
+                      "covey: the function of a child can't be called with these arguments: they "
+                      "are passed as rvalues of their decayed types, as by std::thread");
+        if constexpr (std::is_invocable_v<callable&, std::decay_t<A>...>) {
+            using returned = std::invoke_result_t<callable&, std::decay_t<A>...>;
+            static_assert(!awaitable<returned> || is_task<returned>,
+                          "covey: the function of a child returns an awaitable that nobody "
+                          "awaits: make it a coroutine that returns covey::task<>");
+            return true;
+        } else {
+            return false;
+        }
+    } else {
+        return false;
+    }
+}
+
+// The same for children whose result nobody can get.
+template <class F, class... A>
+constexpr void check_plain_child() {
+    if constexpr (check_child<F, A...>()) {
+        using returned = std::invoke_result_t<std::decay_t<F>&, std::decay_t<A>...>;
+        static_assert(!is_task<returned> || std::is_same_v<returned, task<void>>,
+                      "covey: the child's result would be lost: use spawn, which gives a "
+                      "join_handle");
+    }
+}
+
+template <class F, class... A>
+using child_result =
+    typename result_of_call<std::invoke_result_t<std::decay_t<F>&, std::decay_t<A>...>>::type;
+
+}  // namespace covey::detail

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// What the compiler needs to make a coroutine out of a function that returns task<T>.
+//
+// What      promise_base is a frame's head; continuation is the place in the parent that waits for
+//           the frame. The chain leaf -> continuation -> parent frame -> ... ends at the task's
+//           record (parent == nullptr).
+// Invariant A frame never resumes another one: it tells the worker what to run next, and the
+//           worker loop is the one place that resumes. So neither depth nor number of awaits grows
+//           the stack, in any build.
+// Lifetime  A continuation owns the frame below it. Unwinding destroys the leaf, clears the
+//           continuation's handle and goes up, in a loop.
+
+#include <covey/fwd.hpp>
+
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <optional>
+#include <source_location>
+#include <type_traits>
+#include <utility>
+
+namespace covey {
+
+namespace detail {
+
+struct task_access;
+
+// Where the outcome of a frame goes.
+struct continuation {
+    promise_base* parent = nullptr;  // the frame that awaits; null: the frame is a task's root
+    std::coroutine_handle<> child = nullptr;  // the awaited frame, owned
+    bool is_boundary = false;                 // unwinding ends here and the parent resumes
+    bool stopped = false;                     // it did: neither a value nor an error came out
+
+    continuation() noexcept = default;
+    continuation(const continuation&) = delete;
+    continuation& operator=(const continuation&) = delete;
+    ~continuation() {
+        if (child) child.destroy();
+    }
+};
+
+// Tells the worker to go on with the awaited frame, with the parent of a finished one, or to
+// unwind from a frame outwards. Each is the last act of a frame before it suspends.
+void run_child_next(continuation& to, promise_base& child) noexcept;
+void run_parent_next(promise_base& finished) noexcept;
+void unwind_next(promise_base& from) noexcept;
+
+void* allocate_frame(std::size_t size);
+void free_frame(void* frame, std::size_t size) noexcept;
+[[noreturn]] void throw_awaited_twice(std::source_location made_by);
+
+// Thrown away type by type: what awaits of the wrong kind are told.
+template <class A>
+constexpr void check_awaitable();
+
+struct final_awaiter {
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> frame) const noexcept {
+        run_parent_next(frame.promise());
+    }
+    void await_resume() const noexcept {}
+};
+
+class promise_base {
+ public:
+    continuation* to = nullptr;  // set when the frame is started
+    std::source_location place;  // where the frame awaits; before that, the function itself
+    std::exception_ptr error;    // what the coroutine threw
+
+    promise_base() noexcept = default;
+    promise_base(const promise_base&) = delete;
+    promise_base& operator=(const promise_base&) = delete;
+
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    final_awaiter final_suspend() const noexcept { return {}; }
+    void unhandled_exception() noexcept { error = std::current_exception(); }
+
+    template <class A>
+    A&& await_transform(A&& awaited,
+                        std::source_location where = std::source_location::current()) noexcept {
+        check_awaitable<A>();
+        place = where;
+        return static_cast<A&&>(awaited);
+    }
+
+    static void* operator new(std::size_t size) { return allocate_frame(size); }
+    static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
+
+ protected:
+    ~promise_base() = default;
+};
+
+template <class T>
+class task_promise final : public promise_base {
+ public:
+    std::optional<T> value;
+
+    task<T> get_return_object(
+        std::source_location location = std::source_location::current()) noexcept;
+
+    template <class U = T>
+        requires std::is_constructible_v<T, U&&>
+    void return_value(U&& result) {
+        value.emplace(std::forward<U>(result));
+    }
+
+    T take() {
+        if (error) std::rethrow_exception(std::exchange(error, nullptr));
+        return std::move(*value);
+    }
+};
+
+template <>
+class task_promise<void> final : public promise_base {
+ public:
+    task<void> get_return_object(
+        std::source_location location = std::source_location::current()) noexcept;
+    void return_void() const noexcept {}
+    void take() {
+        if (error) std::rethrow_exception(std::exchange(error, nullptr));
+    }
+};
+
+// `co_await some_task()`: the child runs in the parent's place; value and error pass through.
+template <class T>
+class [[nodiscard]] task_awaiter : private continuation {
+ public:
+    using handle = std::coroutine_handle<task_promise<T>>;
+
+    explicit task_awaiter(handle frame) noexcept : frame_(frame) { child = frame; }
+
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+        parent = &awaiting.promise();
+        run_child_next(*this, frame_.promise());
+    }
+    T await_resume() { return frame_.promise().take(); }
+
+ private:
+    handle frame_;
+};
+
+}  // namespace detail
+
+// Something that can be co_awaited in a covey task; awaitable_result_t is what it gives.
+template <class A>
+concept awaitable = requires { typename std::remove_cvref_t<A>::covey_result; };
+template <awaitable A>
+using awaitable_result_t = typename std::remove_cvref_t<A>::covey_result;
+
+namespace detail {
+
+template <class>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<task<T>> = true;
+
+template <class A>
+constexpr void check_awaitable() {
+    static_assert(awaitable<A>,
+                  "covey: only covey's own awaitables can be co_awaited in a covey task");
+    static_assert(!(std::is_lvalue_reference_v<A> && is_task<std::remove_cvref_t<A>>),
+                  "covey: a task is awaited once, as an rvalue: co_await std::move(task)");
+}
+
+}  // namespace detail
+
+}  // namespace covey

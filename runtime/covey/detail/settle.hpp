@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// What the blocks (scopes, nurseries, finally, ...) are made of: running a body to one of its
+// three ends, and passing a stop on.
+
+#include <covey/task.hpp>
+
+#include <concepts>
+
+namespace covey::detail {
+
+struct unit {};
+template <class T>
+using stored = std::conditional_t<std::is_void_v<T>, unit, T>;
+
+// How a body ended: by value, by error, or stopped by a cancellation.
+template <class T>
+struct settled {
+    std::optional<stored<T>> value;
+    std::exception_ptr error;
+    bool stopped = false;
+
+    void rethrow_error() {
+        if (error) std::rethrow_exception(std::exchange(error, nullptr));
+    }
+    T take() {
+        if constexpr (!std::is_void_v<T>) return std::move(*value);
+    }
+};
+
+// `co_await settle(task)`: runs the task and stops unwinding here, so that the block around it
+// can decide. The task's frame is gone when it resumes.
+template <class T>
+class [[nodiscard]] settle : private continuation {
+ public:
+    using covey_result = settled<T>;
+
+    explicit settle(task<T>&& body) : frame_(task_access::release(std::move(body))) {
+        child = frame_;
+        is_boundary = true;
+    }
+
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+        parent = &awaiting.promise();
+        run_child_next(*this, frame_.promise());
+    }
+    settled<T> await_resume() {
+        if (stopped) return {{}, {}, true};
+        settled<T> result;
+        task_promise<T>& promise = frame_.promise();
+        result.error = std::exchange(promise.error, nullptr);
+        if (!result.error) keep(result, promise);
+        std::exchange(child, nullptr).destroy();
+        return result;
+    }
+
+ private:
+    // A value that throws while it is moved is an error of the body, not of the block.
+    static void keep(settled<T>& result, task_promise<T>& promise) noexcept {
+        if constexpr (std::is_void_v<T>) {
+            result.value.emplace();
+        } else {
+            try {
+                result.value = std::move(promise.value);
+            } catch (...) {
+                result.error = std::current_exception();
+            }
+        }
+    }
+
+    std::coroutine_handle<task_promise<T>> frame_;
+};
+
+// `co_await pass_stop_on()`: the frame ends stopped; never returns.
+struct pass_stop_on {
+    using covey_result = void;
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> frame) const noexcept {
+        unwind_next(frame.promise());
+    }
+    void await_resume() const noexcept {}
+};
+
+// Any body as a task: a task itself, another awaitable, a coroutine function or a plain one.
+// Arguments are referred to, not copied: the block that calls keeps them alive.
+template <awaitable A>
+task<awaitable_result_t<A>> await_in_task(A operation) {
+    co_return co_await std::move(operation);
+}
+
+template <class F, class... A>
+task<std::invoke_result_t<F&, A&...>> call_in_task(F& function, A&... arguments) {
+    co_return function(arguments...);
+}
+
+template <class X, class... A>
+auto body_task(X& body, A&... arguments) {
+    if constexpr (is_task<X>) {
+        return std::move(body);
+    } else if constexpr (awaitable<X>) {
+        return await_in_task(std::move(body));
+    } else if constexpr (std::invocable<X&, A&...>) {
+        using result = std::invoke_result_t<X&, A&...>;
+        if constexpr (is_task<result>)
+            return body(arguments...);
+        else if constexpr (awaitable<result>)
+            return await_in_task(body(arguments...));
+        else
+            return call_in_task(body, arguments...);
+    } else {
+        static_assert(sizeof...(A) != 0 && std::invocable<X&>,
+                      "covey: a block takes an awaitable, or a function without parameters or "
+                      "with the block's own object by reference");
+        return body_task(body);
+    }
+}
+
+template <class X, class... A>
+using body_result =
+    awaitable_result_t<decltype(body_task(std::declval<X&>(), std::declval<A&>()...))>;
+
+}  // namespace covey::detail

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// One running task: main, or a child of a nursery.
+//
+// What      The record that the scheduler queues, the scope tree hangs scopes on, and the wait
+//           protocol arms. A child's callable and arguments stand behind it in the same block.
+// Threads   See the groups of members. A task runs on one worker at a time; while it is suspended
+//           its leaf belongs to whoever will resume it.
+// Lifetime  Counted: one reference of the run, given up when the task has ended, and one for each
+//           join_handle.
+
+#include <covey/cancel_scope.hpp>
+#include <covey/detail/promise.hpp>
+
+#include <string_view>
+
+namespace covey::detail {
+
+// A task's place among the children of its nursery.
+struct sibling_hook : lowlevel::list_hook {};
+
+// How far a task has come; only for looking at.
+enum class task_phase : std::uint8_t { created, running, ready, waiting, ended };
+
+class task_record : public lowlevel::waiter, public sibling_hook {
+ public:
+    virtual ~task_record();
+
+    void wake() noexcept final;
+    void add_reference() noexcept { references_.fetch_add(1, lowlevel::order::relaxed); }
+    void drop_reference() noexcept {
+        if (references_.fetch_sub(1, lowlevel::order::acq_rel) == 1) delete this;
+    }
+
+    // Calls the callable. A coroutine: its frame, to be resumed by the worker; a plain function
+    // has run: null. Throws what the callable throws.
+    virtual promise_base* start() = 0;
+    // The root frame has returned: takes its value, if anybody wants it.
+    virtual void keep_value() {}
+    // Destroys callable and arguments: the task has ended, whatever outlives it here.
+    virtual void drop_callable() noexcept = 0;
+    // The outcome is decided, no lock is held: tells those who wait for this task.
+    virtual void announce() noexcept {}
+    // What the callable is called by the compiler, until the coroutine itself says.
+    [[nodiscard]] virtual const char* callable_name() const noexcept = 0;
+    // The name given in task_options; empty: none.
+    [[nodiscard]] virtual std::string_view given_name() const noexcept { return {}; }
+    // The scope of its own that a task with a handle, and a service, starts in.
+    [[nodiscard]] virtual cancel_scope* own_scope() noexcept { return nullptr; }
+
+    // Constant after the spawn, but for start(), which moves a task under the tree lock.
+    runtime_core* core = nullptr;
+    nursery* parent = nullptr;  // null: main
+    bool is_service = false;
+
+    // Owned by the task's worker; by nobody while it is suspended.
+    continuation root;             // owns the outermost frame
+    promise_base* leaf = nullptr;  // the frame to resume
+    std::exception_ptr error;
+    bool at_checkpoint = false;  // yielded in checkpoint(): cancellation is met on return
+    bool started = false;
+    bool stopped = false;               // ended by a cancellation
+    bool failed = false;                // ended by an error, which its nursery has
+    std::uint8_t checkpoints_seen = 0;  // bits: see testing::expect_checkpoints
+
+    // Owned by the chain that the task is in.
+    task_record* next_ready = nullptr;
+
+    // Guarded by the tree lock.
+    cancel_scope* scope = nullptr;      // the innermost one
+    cancel_scope* outermost = nullptr;  // the first one that this task opened; null: none
+
+    // Written by the task's worker, read by anybody who looks.
+    lowlevel::atomic<task_phase> phase{task_phase::created};
+    lowlevel::atomic<const lowlevel::wait_traits*> waits_for{nullptr};
+    lowlevel::atomic<std::int64_t> since{0};
+    lowlevel::atomic<std::source_location> place{};     // where it waits
+    lowlevel::atomic<std::source_location> function{};  // the root coroutine
+
+ protected:
+    task_record() noexcept;
+
+ private:
+    lowlevel::atomic<std::uint32_t> references_{1};
+};
+
+// Tasks on their way to the run queue, in order; they can't run before they get there.
+class ready_chain {
+ public:
+    void add(task_record& task) noexcept {
+        task.next_ready = nullptr;
+        (last_ == nullptr ? first_ : last_->next_ready) = &task;
+        last_ = &task;
+    }
+    [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
+    task_record* take() noexcept {
+        task_record* task = first_;
+        if (task == nullptr) return nullptr;
+        first_ = task->next_ready;
+        if (first_ == nullptr) last_ = nullptr;
+        task->next_ready = nullptr;
+        return task;
+    }
+    // Moves all of `other` to the end.
+    void append(ready_chain& other) noexcept {
+        if (other.empty()) return;
+        (last_ == nullptr ? first_ : last_->next_ready) = other.first_;
+        last_ = other.last_;
+        other.first_ = other.last_ = nullptr;
+    }
+
+ private:
+    task_record* first_ = nullptr;
+    task_record* last_ = nullptr;
+};
+
+// The wait of a task is over: it goes to the chain instead of being woken at once.
+void complete_into(ready_chain& woken, lowlevel::wait_node& node) noexcept;
+
+using sibling_list = lowlevel::intrusive_list<task_record, sibling_hook>;
+
+// The task that the calling worker runs. Throws std::logic_error elsewhere, saying what was tried.
+[[nodiscard]] task_record& current_task(const char* attempt);
+[[nodiscard]] task_record* current_task_or_null() noexcept;
+
+// "worker", "lambda in main", or what task_options said. Any thread, while the task is known alive.
+[[nodiscard]] std::string task_name(const task_record& task);
+[[nodiscard]] std::string pretty_function(const char* name);
+
+}  // namespace covey::detail

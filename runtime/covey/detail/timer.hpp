@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <covey/lowlevel/park.hpp>
+
+#include <cstdint>
+
+namespace covey::detail {
+
+class ready_chain;
+
+// A point in time at which something happens: a node of the run's timer heap, kept by whoever
+// waits. Armed and disarmed under the heap's lock. No allocation.
+class timer {
+ public:
+    timer() noexcept = default;
+    timer(const timer&) = delete;
+    timer& operator=(const timer&) = delete;
+
+    // Its time has come and it is out of the heap. Tasks whose wait ends go to `woken`. The tree
+    // lock is held, which keeps a scope alive; the timers' lock, which keeps a sleeper alive, only
+    // if fires_inside().
+    virtual void fire(ready_chain& woken) noexcept = 0;
+    [[nodiscard]] virtual bool fires_inside() const noexcept = 0;
+
+    [[nodiscard]] bool is_armed() const noexcept { return armed_; }
+
+ protected:
+    ~timer() { COVEY_ASSERT(!armed_, "a timer ends while it is armed"); }
+
+ private:
+    friend class timer_heap;
+
+    std::int64_t when_ = 0;       // nanoseconds on the run's clock
+    std::uint64_t sequence_ = 0;  // equal times fire in the order of arming
+    timer* child_ = nullptr;      // first of those below
+    timer* next_ = nullptr;       // sibling
+    timer* previous_ = nullptr;   // sibling before, or the parent of a first child
+    bool armed_ = false;
+};
+
+}  // namespace covey::detail

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The coroutines behind with_nursery and nursery::start. Included by nursery.hpp.
+
+#include <covey/nursery.hpp>
+
+namespace covey {
+
+namespace detail {
+
+// Waits, uncancelled, until the children of a nursery are done.
+class [[nodiscard]] children_wait final : public lowlevel::wait_operation {
+ public:
+    using covey_result = void;
+    explicit children_wait(nursery& joined) noexcept;
+    void await_resume() const noexcept {}
+
+ private:
+    void lock() noexcept override;
+    void unlock() noexcept override;
+    bool try_now() override;
+    void link() noexcept override;
+    void unlink() noexcept override;
+
+    nursery* nursery_;
+};
+
+// How a nursery's block ends.
+struct block_ending {
+    std::exception_ptr errors;  // the group, if anything failed
+    bool pass_on = false;       // a cancellation from outside goes on
+};
+
+// A nursery and the steps of its block: open, body, children, services one by one, close.
+class nursery_block {
+ public:
+    nursery_block() noexcept = default;
+    nursery_block(const nursery_block&) = delete;
+    nursery_block& operator=(const nursery_block&) = delete;
+
+    [[nodiscard]] nursery& get() noexcept { return nursery_; }
+
+    void open();
+    void spawn(task_record& child) { nursery_.spawn_child(child); }
+    void body_failed(const std::exception_ptr& error) noexcept;
+    [[nodiscard]] children_wait join() noexcept { return children_wait(nursery_); }
+    // Children are done: cancels the service started last and returns true, or closes the nursery
+    // and returns false when none is left.
+    [[nodiscard]] bool stop_a_service() noexcept;
+    // Leaves the scope; the errors in the order in which they came.
+    [[nodiscard]] block_ending leave(bool body_stopped);
+    // The single error of a start() whose child failed before it was ready, or null.
+    [[nodiscard]] std::exception_ptr take_only_error() noexcept;
+    [[nodiscard]] cancel_cause cause() const { return nursery_.scope_.cause(); }
+
+    // For the ends of children, whose nursery this may be.
+    static void child_ended(task_record& task) noexcept;
+    [[nodiscard]] static bool is_joined_locked(const nursery& joined) noexcept;
+    [[nodiscard]] static lowlevel::wait_node* take_joiner_locked(nursery& joined) noexcept;
+
+ private:
+    nursery nursery_;
+    std::exception_ptr body_error_;
+    std::size_t failed_before_body_ = 0;
+};
+
+[[noreturn]] void throw_body_cancelled(cancel_cause cause);
+
+template <class F, class R = body_result<F, nursery>>
+task<R> run_nursery(F body) {
+    nursery_block block;
+    task<R> body_of_block = body_task(body, block.get());
+    block.open();
+    settled<R> result = co_await settle(std::move(body_of_block));
+    if (result.error) block.body_failed(result.error);
+    do {
+        co_await block.join();
+    } while (block.stop_a_service());
+
+    const block_ending ending = block.leave(result.stopped);
+    if (ending.errors) std::rethrow_exception(ending.errors);
+    if (ending.pass_on) co_await pass_stop_on();
+    if constexpr (!std::is_void_v<R>) {
+        if (!result.value) throw_body_cancelled(block.cause());
+        co_return result.take();
+    }
+}
+
+// Keeps a nursery open while a start() is pending; throws closed_nursery_error.
+class start_reservation {
+ public:
+    explicit start_reservation(nursery& target);
+    start_reservation(const start_reservation&) = delete;
+    start_reservation& operator=(const start_reservation&) = delete;
+    ~start_reservation();
+
+ private:
+    nursery& target_;
+};
+
+[[noreturn]] void throw_not_started(const std::string& child);
+
+// The child lives in a nursery of its own at the caller, the hall, until it says that it started;
+// then it moves into the target with all its descendants.
+template <class T, class F, class... A>
+task<T> run_start(nursery& target, F fn, A... args) {
+    const start_reservation hold(target);
+    nursery_block hall;
+    const start_slot_ref<T> slot(new start_slot<T>());
+    using child_type = plain_child<F, task_status<T>, A...>;
+    auto* child = new child_type({}, std::move(fn), task_status<T>(slot), std::move(args)...);
+    slot->prepare(target, *child);
+    const std::string name = task_name(*child);
+    hall.open();
+    hall.spawn(*child);
+    do {
+        co_await hall.join();
+    } while (hall.stop_a_service());
+
+    const std::exception_ptr error = hall.take_only_error();
+    const block_ending ending = hall.leave(false);
+    if (error) std::rethrow_exception(error);
+    if (ending.pass_on) co_await pass_stop_on();
+    if (!slot->was_started()) throw_not_started(name);
+    if constexpr (!std::is_void_v<T>) co_return std::move(*slot->value);
+}
+
+template <class T, class F, class... A>
+task<T> start_child(nursery& target, F&& fn, A&&... args) {
+    static_assert(std::is_invocable_v<std::decay_t<F>&, task_status<T>, std::decay_t<A>...>,
+                  "covey: nursery.start(fn, args...) calls fn(task_status<T>, args...)");
+    return run_start<T, std::decay_t<F>, std::decay_t<A>...>(target, std::forward<F>(fn),
+                                                             std::forward<A>(args)...);
+}
+
+template <class F>
+constexpr void check_nursery_body() {
+    static_assert(std::is_invocable_v<F&, nursery&>,
+                  "covey: with_nursery takes a body with one parameter, the nursery by reference: "
+                  "[&](covey::nursery& nursery) -> covey::task<> { ... }");
+    if constexpr (std::is_invocable_v<F&, nursery&>) {
+        using returned = std::invoke_result_t<F&, nursery&>;
+        static_assert(!awaitable<returned> || is_task<returned>,
+                      "covey: the body of with_nursery returns an awaitable that nobody awaits: "
+                      "make it a coroutine, `-> covey::task<> { co_await ...; }`");
+    }
+}
+
+}  // namespace detail
+
+template <class F>
+auto with_nursery(F&& body) {
+    detail::check_nursery_body<std::decay_t<F>>();
+    return detail::run_nursery<std::decay_t<F>>(std::forward<F>(body));
+}
+
+}  // namespace covey

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// How a task waits, and how exactly one party ends the wait.
+//
+// What      wait_word is the state of a waiter, wait_node its place in somebody's list,
+//           wait_operation the base of everything that is co_awaited and may wait.
+// Protocol  The owner tries under the object's lock; if it would block it links its node, arms the
+//           word, and keeps the lock until its resume address is stored: whoever later takes that
+//           lock meets a task that has provably suspended. A completer pops the node under the
+//           same lock and disarms the word; a canceller marks the word without any lock of the
+//           object. One compare-exchange decides between them:
+//
+//               0 --arm--> armed --complete--> 0            value delivered, task scheduled
+//                           |
+//                           +---cancel--> armed|cancelled   claimed: scheduled to unwind
+//               0 --cancel--> cancelled                     seen by the next operation
+//
+//           A completer that loses drops the node and turns to the next waiter.
+// Threads   A word is armed by its owner only, completed by whoever holds the object's lock,
+//           cancelled by whoever holds the scope tree's lock.
+// Lifetime  A node lives in its task's coroutine frame. The frame outlives the wait because only
+//           the task's worker destroys it, after withdraw() took the node out of the list.
+// Rejected  Arming by exchange: it wipes a cancellation for a moment, and two cancellers claim the
+//           same wait. A word in the frame instead of the task: a canceller would need hazard
+//           pointers to touch it.
+
+#include <covey/lowlevel/assert.hpp>
+#include <covey/lowlevel/atomic.hpp>
+#include <covey/lowlevel/intrusive_list.hpp>
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+
+namespace covey::detail {
+class promise_base;
+class task_record;
+}  // namespace covey::detail
+
+namespace covey::lowlevel {
+
+class wait_operation;
+
+// The state of one waiter: see the diagram above. The only code that knows its bits.
+class wait_word {
+ public:
+    // Owner: from now on the wait may be completed or cancelled. False: cancellation came first.
+    [[nodiscard]] bool arm(wait_operation& operation) noexcept {
+        std::uintptr_t expected = 0;
+        return word_.compare_exchange(expected, address(operation) | armed, order::acq_rel,
+                                      order::acquire);
+    }
+    // Completer: true: the wait is over and the caller owes the task a result and a wake-up.
+    [[nodiscard]] bool complete(wait_operation& operation) noexcept {
+        std::uintptr_t expected = address(operation) | armed;
+        return word_.compare_exchange(expected, 0, order::acq_rel, order::acquire);
+    }
+    // Canceller: true: a wait was claimed and the caller has to schedule the task.
+    [[nodiscard]] bool cancel() noexcept {
+        const std::uintptr_t before = word_.fetch_or(cancelled, order::acq_rel);
+        return (before & armed) != 0 && (before & cancelled) == 0;
+    }
+    // Takes a cancellation back from a task that has not met it yet.
+    void withdraw_cancel() noexcept {
+        std::uintptr_t expected = cancelled;
+        [[maybe_unused]] const bool done =
+            word_.compare_exchange(expected, 0, order::acq_rel, order::acquire);
+    }
+    // Owner, while it runs: sets the level anew.
+    void set_level(bool is_cancelled) noexcept {
+        word_.store(is_cancelled ? cancelled : 0, order::release);
+    }
+    [[nodiscard]] bool is_cancelled() const noexcept {
+        return (word_.load(order::acquire) & cancelled) != 0;
+    }
+    // Whether this operation still waits, neither completed nor cancelled.
+    [[nodiscard]] bool waits_for(const wait_operation& operation) const noexcept {
+        return word_.load(order::acquire) == (address(operation) | armed);
+    }
+    // Worker: the operation that a cancellation claimed, or null.
+    [[nodiscard]] wait_operation* claimed() const noexcept {
+        const std::uintptr_t word = word_.load(order::acquire);
+        return (word & armed) == 0 ? nullptr
+                                   : reinterpret_cast<wait_operation*>(word & ~(armed | cancelled));
+    }
+
+ private:
+    static constexpr std::uintptr_t armed = 1;
+    static constexpr std::uintptr_t cancelled = 2;
+
+    static std::uintptr_t address(const wait_operation& operation) noexcept {
+        return reinterpret_cast<std::uintptr_t>(&operation);
+    }
+
+    atomic<std::uintptr_t> word_{0};
+};
+
+// Whoever waits: a task, or a thread that blocks in one of the `_blocking` calls.
+class waiter {
+ public:
+    waiter(const waiter&) = delete;
+    waiter& operator=(const waiter&) = delete;
+
+    wait_word word;
+
+    // After complete() was won and the result stored, with no lock of the object held: lets the
+    // waiter go on. It may be gone when this returns.
+    virtual void wake() noexcept = 0;
+
+ protected:
+    waiter() noexcept = default;
+    ~waiter() = default;
+};
+
+// How a wait ended, set by the completer.
+enum class wait_result : std::uint8_t {
+    done,    // with what was waited for
+    closed,  // the handle that was waited on was closed
+    broken,  // nobody is left to receive
+    ended,   // nobody is left to send
+};
+
+class wait_node;
+using wait_list = intrusive_list<wait_node>;
+
+// One place in a list of waiters, FIFO. Guarded by the lock of the object that owns the list.
+class wait_node : public list_hook {
+ public:
+    waiter* who = nullptr;
+    wait_operation* operation =
+        nullptr;           // what the word is armed with: the node's own, or a select
+    void* slot = nullptr;  // where a value is put or found
+    wait_result result = wait_result::done;
+
+    // Completer, holding the lock, node unlinked: true when this wait is now over.
+    [[nodiscard]] bool claim() noexcept;
+    // Owner, holding the lock: out of the list, unless a completer took it out before.
+    void leave(wait_list& list) noexcept;
+};
+
+// How many in a list still wait: a cancelled waiter may stand in it until its worker has taken it
+// out, and doesn't count. O(n).
+[[nodiscard]] std::size_t count_waiting(const wait_list& list) noexcept;
+
+// Waiters whose wait is over, to be woken when no lock is held any more.
+class wake_list {
+ public:
+    void add(wait_node& node) noexcept { nodes_.push_back(node); }
+    void take(wake_list& other) noexcept { nodes_.splice_back(other.nodes_); }
+    void wake_all() noexcept;
+    [[nodiscard]] bool empty() const noexcept { return nodes_.empty(); }
+
+ private:
+    wait_list nodes_;
+};
+
+// What a wait is shown as in dump_task_tree(), and whether cancellation ends it.
+struct wait_traits {
+    const char* verb;           // "receive", "sleep"
+    bool interruptible = true;  // false: cancellation waits until the wait is over by itself
+};
+
+// Base of every operation that may wait. A subclass says how to try, where to queue, and which
+// lock protects both; the steps below are the same for all:
+//
+//   cancelled? -> unwind.  lock, try: done -> unlock, go on.  link, arm, suspend, unlock.
+//
+// A checkpoint: it checks for cancellation first, and when it didn't have to wait it yields once
+// the worker's budget is spent. An operation is awaited at most once and may be moved until then.
+class wait_operation : private wait_node {
+ public:
+    wait_operation(const wait_operation&) = delete;
+    wait_operation& operator=(const wait_operation&) = delete;
+
+    [[nodiscard]] bool await_ready();
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> frame) noexcept {
+        suspend(frame.promise());
+    }
+
+    // The same for an ordinary thread: try, else block until completed.
+    void block_thread();
+
+    // Worker, after a cancellation claimed the wait: takes the node out of its list. After it
+    // nobody but the task knows the operation.
+    void withdraw() noexcept;
+
+    [[nodiscard]] bool is_interruptible() const noexcept { return traits_->interruptible; }
+    [[nodiscard]] const wait_traits& traits() const noexcept { return *traits_; }
+
+ protected:
+    explicit wait_operation(const wait_traits& traits) noexcept : traits_(&traits) {}
+    wait_operation(wait_operation&& other) noexcept : wait_node(), traits_(other.traits_) {
+        COVEY_ASSERT(!other.is_linked(), "an operation is moved while it waits");
+    }
+    virtual ~wait_operation() = default;
+
+    virtual void lock() noexcept = 0;
+    virtual void unlock() noexcept = 0;  // and wakes whom try_now() completed
+    virtual bool try_now() = 0;          // locked; true: decided. May throw
+    virtual void link() noexcept = 0;    // locked; puts node() into a list
+    virtual void unlink() noexcept = 0;  // locked; takes node() out again, if it is still in
+
+    [[nodiscard]] wait_node& node() noexcept { return *this; }
+
+ private:
+    enum class step : std::uint8_t { park, yield, unwind };
+
+    bool decided();
+    void suspend(detail::promise_base& frame) noexcept;
+
+    const wait_traits* traits_;
+    step step_ = step::park;
+};
+
+inline bool wait_node::claim() noexcept {
+    return !operation->is_interruptible() || who->word.complete(*operation);
+}
+
+inline void wait_node::leave(wait_list& list) noexcept {
+    if (is_linked()) list.remove(*this);
+}
+
+}  // namespace covey::lowlevel

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <covey/clock.hpp>
+#include <covey/detail/child.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace covey {
+
+// How a run is set up. An aggregate with defaults: {.workers = 1}.
+struct run_options {
+    // Threads that run tasks; 0: one for each hardware thread. 1: no two tasks ever run at the
+    // same time.
+    unsigned workers = 0;
+    // Where the time comes from; null: the machine's steady clock.
+    covey::clock_source* clock = nullptr;
+    // The ready tasks run in an order drawn from this seed, the same in every process; one worker,
+    // so more than one is std::invalid_argument. None: first in, first out.
+    std::optional<std::uint64_t> seed = {};
+};
+
+namespace detail {
+
+template <class R>
+class main_base : public plain_base {
+ public:
+    void set_value(R&& value) { value_.emplace(std::move(value)); }
+    R take() { return std::move(*value_); }
+
+ protected:
+    using plain_base::plain_base;
+
+ private:
+    std::optional<R> value_;
+};
+
+template <>
+class main_base<void> : public plain_base {
+ public:
+    void take() const noexcept {}
+
+ protected:
+    using plain_base::plain_base;
+};
+
+// Runs the task until no task is left. Throws main's error; cancelled_error when it was stopped.
+void run_main(task_record& main, const run_options& options);
+
+// Keeps the record until its value is taken.
+class main_reference {
+ public:
+    explicit main_reference(task_record& main) noexcept : main_(main) {}
+    main_reference(const main_reference&) = delete;
+    main_reference& operator=(const main_reference&) = delete;
+    ~main_reference() { main_.drop_reference(); }
+
+ private:
+    task_record& main_;
+};
+
+}  // namespace detail
+
+// Runs main(args...), a coroutine function, and every task that it starts, on the calling thread
+// as worker 0 and options.workers - 1 others. Returns when no task is left: main's value, or its
+// error as it is; cancelled_error when main's own scope was cancelled. Callable and arguments are
+// copied or moved into the run. Throws std::logic_error inside a run on the same thread, and
+// std::invalid_argument for bad options. Runs on different threads are independent. (R1)
+template <class F, class... A>
+auto run(run_options options, F&& main, A&&... args) {
+    using function = std::decay_t<F>;
+    static_assert(!awaitable<function>,
+                  "covey: run takes a function and its arguments: run(main, x), not run(main(x))");
+    static_assert(std::is_invocable_v<function&, std::decay_t<A>...>,
+                  "covey: run(main, args...): main can't be called with these arguments");
+    using returned = std::invoke_result_t<function&, std::decay_t<A>...>;
+    static_assert(detail::is_task<returned>,
+                  "covey: main is a coroutine function that returns covey::task<T>");
+    using result = awaitable_result_t<returned>;
+    auto* main_task =
+        new detail::callable_child<detail::main_base<result>, function, std::decay_t<A>...>(
+            std::string_view(), std::forward<F>(main), std::forward<A>(args)...);
+    const detail::main_reference reference(*main_task);
+    detail::run_main(*main_task, options);
+    return main_task->take();
+}
+template <class F, class... A>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, run_options>)
+auto run(F&& main, A&&... args) {
+    return run(run_options{}, std::forward<F>(main), std::forward<A>(args)...);
+}
+
+}  // namespace covey

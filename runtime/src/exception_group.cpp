@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <covey/exception_group.hpp>
+
+#include "describe.hpp"
+
+#include <covey/lowlevel/thread.hpp>
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <cxxabi.h>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <typeinfo>
+
+namespace covey {
+
+// Shared by the copies of a group. Threads: errors are constant; the text is made once, under lock.
+struct exception_group::state {
+    std::string title;
+    std::vector<std::exception_ptr> errors;
+    lowlevel::mutex lock;
+    std::string text;  // guarded by lock; empty: not made yet
+
+    ~state() { destroy_flat(std::move(errors)); }
+
+    // Groups nest as deep as nurseries do. Destroying one inside the other would cost stack for
+    // each level, so the outermost destructor on a thread works them off one after the other.
+    static void destroy_flat(std::vector<std::exception_ptr>&& errors) noexcept {
+        thread_local std::vector<std::exception_ptr>* pending = nullptr;
+        if (pending != nullptr) {
+            try {
+                pending->insert(pending->end(), std::move_iterator(errors.begin()),
+                                std::move_iterator(errors.end()));
+            } catch (...) {  // no memory for the list: the stack has to do
+            }
+            return;
+        }
+        std::vector<std::exception_ptr> work = std::move(errors);
+        pending = &work;
+        while (!work.empty()) {
+            const std::exception_ptr last = std::move(work.back());
+            work.pop_back();
+        }
+        pending = nullptr;
+    }
+};
+
+namespace {
+
+const exception_group* as_group(const std::exception_ptr& error) noexcept {
+    return detail::error_as<exception_group>(error);
+}
+
+std::string demangled(const std::type_info& type) {
+    int status = 0;
+    char* name = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
+    std::string text = status == 0 ? name : type.name();
+    std::free(name);
+    return text;
+}
+
+}  // namespace
+
+std::string detail::describe(const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const exception_group& group) {
+        return fmt::format("{} errors {}", group.exceptions().size(), "in a group");
+    } catch (const std::exception& known) {
+        return fmt::format("{}: {}", demangled(typeid(known)), known.what());
+    } catch (...) {
+        const std::type_info* type = abi::__cxa_current_exception_type();
+        return type == nullptr ? "an unknown error" : demangled(*type);
+    }
+}
+
+exception_group::exception_group(std::string_view what, std::vector<std::exception_ptr> errors)
+    : state_(std::make_shared<state>()) {
+    if (errors.empty()) throw std::invalid_argument("exception_group: needs at least one error");
+    for (const std::exception_ptr& error : errors)
+        if (!error) throw std::invalid_argument("exception_group: an error is null");
+    state_->title = what;
+    state_->errors = std::move(errors);
+}
+
+exception_group::exception_group(const exception_group& other) noexcept = default;
+exception_group& exception_group::operator=(const exception_group& other) noexcept = default;
+exception_group::~exception_group() = default;
+
+std::span<const std::exception_ptr> exception_group::exceptions() const noexcept {
+    return state_->errors;
+}
+
+namespace {
+
+// One level of a walk over a tree of errors. The walks keep their own stack: groups nest as deep as
+// nurseries do.
+struct level {
+    exception_group group;  // keeps the errors alive
+    std::size_t position = 0;
+};
+
+constexpr std::size_t deepest_shown = 16;
+
+}  // namespace
+
+const char* exception_group::what() const noexcept {
+    const lowlevel::mutex_guard held(state_->lock);
+    if (!state_->text.empty()) return state_->text.c_str();
+    try {
+        std::string text =
+            fmt::format("{} {} {}", state_->errors.size(),
+                        state_->errors.size() == 1 ? "error" : "errors", state_->title);
+        std::vector<level> walk{{*this}};
+        while (!walk.empty()) {
+            level& here = walk.back();
+            const auto errors = here.group.exceptions();
+            if (here.position == errors.size()) {
+                walk.pop_back();
+                continue;
+            }
+            const std::exception_ptr& error = errors[here.position++];
+            const bool last = here.position == errors.size();
+            text += '\n';
+            for (std::size_t i = 0; i + 1 < walk.size(); ++i)
+                text += walk[i].position == walk[i].group.exceptions().size() ? "   " : "│  ";
+            text += last ? "╰─ " : "├─ ";
+            const exception_group* nested = as_group(error);
+            if (nested == nullptr) {
+                text += detail::describe(error);
+            } else if (walk.size() < deepest_shown) {
+                text += fmt::format("{} {} {}", nested->exceptions().size(),
+                                    nested->exceptions().size() == 1 ? "error" : "errors",
+                                    nested->state_->title);
+                const exception_group inner = *nested;
+                walk.push_back({inner});
+            } else {
+                const std::exception_ptr leaf = nested->only();
+                text += leaf ? "... " + detail::describe(leaf) : "... more errors, deeper";
+            }
+        }
+        state_->text = std::move(text);
+    } catch (...) {
+        return "several errors, and no memory to tell them";
+    }
+    return state_->text.c_str();
+}
+
+bool exception_group::visit(visitor visit_one, void* context) const {
+    std::vector<level> walk{{*this}};
+    while (!walk.empty()) {
+        level& here = walk.back();
+        if (here.position == here.group.exceptions().size()) {
+            walk.pop_back();
+            continue;
+        }
+        const std::exception_ptr& error = here.group.exceptions()[here.position++];
+        if (visit_one(context, error)) return true;
+        if (const exception_group* nested = as_group(error)) walk.push_back({*nested});
+    }
+    return false;
+}
+
+std::pair<std::exception_ptr, std::exception_ptr> exception_group::split_by(predicate test) const {
+    struct half_level {
+        exception_group group;
+        std::size_t position = 0;
+        std::vector<std::exception_ptr> matching = {};
+        std::vector<std::exception_ptr> rest = {};
+    };
+    std::vector<half_level> walk{{*this}};
+    for (;;) {
+        half_level& here = walk.back();
+        if (here.position < here.group.exceptions().size()) {
+            const std::exception_ptr& error = here.group.exceptions()[here.position++];
+            if (test(error)) {
+                here.matching.push_back(error);
+            } else if (const exception_group* nested = as_group(error)) {
+                walk.push_back({*nested});
+            } else {
+                here.rest.push_back(error);
+            }
+            continue;
+        }
+        half_level done = std::move(here);
+        walk.pop_back();
+        const auto make = [&done](std::vector<std::exception_ptr>&& errors) {
+            return errors.empty() ? std::exception_ptr()
+                                  : std::make_exception_ptr(exception_group(
+                                        done.group.state_->title, std::move(errors)));
+        };
+        std::exception_ptr matching = make(std::move(done.matching));
+        std::exception_ptr rest = make(std::move(done.rest));
+        if (walk.empty()) return {matching, rest};
+        if (matching) walk.back().matching.push_back(std::move(matching));
+        if (rest) walk.back().rest.push_back(std::move(rest));
+    }
+}
+
+std::exception_ptr exception_group::only() const noexcept {
+    const exception_group* group = this;
+    for (;;) {
+        if (group->exceptions().size() != 1) return nullptr;
+        const std::exception_ptr& error = group->exceptions().front();
+        const exception_group* nested = as_group(error);
+        if (nested == nullptr) return error;
+        group = nested;
+    }
+}
+
+std::exception_ptr detail::collapsed(const std::exception_ptr& error) noexcept {
+    const exception_group* group = as_group(error);
+    const std::exception_ptr leaf = group == nullptr ? nullptr : group->only();
+    return leaf ? leaf : error;
+}
+
+}  // namespace covey

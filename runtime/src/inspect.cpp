@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <covey/inspect.hpp>
+
+#include "runtime_core.hpp"
+#include "scope_tree.hpp"
+#include "worker.hpp"
+
+#include <covey/nursery.hpp>
+
+#include <fmt/format.h>
+
+#include <string_view>
+#include <vector>
+
+namespace covey {
+
+namespace detail {
+
+// Draws the tree, depth first, with the tree lock held: nothing enters or leaves meanwhile. What a
+// task of another worker is doing is read as it passes by.
+class tree_printer {
+ public:
+    explicit tree_printer(runtime_core& core) : now_(core.now()) {}
+
+    std::string print(task_record& main) {
+        to_draw_.push_back({&main, nullptr, "", ""});
+        while (!to_draw_.empty()) {
+            const item next = std::move(to_draw_.back());
+            to_draw_.pop_back();
+            if (next.task != nullptr)
+                draw_task(next);
+            else
+                draw_scope(next);
+        }
+        return std::move(text_);
+    }
+
+ private:
+    // One line still to be drawn. An explicit stack: trees may be deeper than ours.
+    struct item {
+        task_record* task;
+        cancel_scope* scope;
+        std::string branch;  // before the line
+        std::string indent;  // before the lines below it
+    };
+
+    void draw_task(const item& here) {
+        const task_record& task = *here.task;
+        text_ += fmt::format("{}task '{}' {}\n", here.branch, task_name(task), activity(task));
+        if (task.outermost != nullptr) push({{nullptr, task.outermost, "", ""}}, here.indent);
+    }
+
+    void draw_scope(const item& here) {
+        const cancel_scope& scope = *here.scope;
+        text_ += fmt::format("{}{}{}\n", here.branch,
+                             scope.nursery_ != nullptr ? "nursery" : "scope", traits(scope));
+        std::vector<item> below;
+        if (scope.inner_ != nullptr) below.push_back({nullptr, scope.inner_, "", ""});
+        if (scope.nursery_ != nullptr) {
+            for (sibling_list* list : {&scope.nursery_->children_, &scope.nursery_->services_})
+                for (task_record* child = list->front(); child != nullptr;
+                     child = list->after(*child))
+                    below.push_back({child, nullptr, "", ""});
+        }
+        push(std::move(below), here.indent);
+    }
+
+    // In order; the stack gives back the last one first.
+    void push(std::vector<item> below, const std::string& indent) {
+        for (std::size_t i = below.size(); i-- > 0;) {
+            const bool last = i + 1 == below.size();
+            below[i].branch = indent + (last ? "╰─ " : "├─ ");
+            below[i].indent = indent + (last ? "   " : "│  ");
+            to_draw_.push_back(std::move(below[i]));
+        }
+    }
+
+    [[nodiscard]] std::string activity(const task_record& task) const {
+        using lowlevel::order;
+        std::string text;
+        switch (task.phase.load(order::relaxed)) {
+            case task_phase::created: text = "is new"; break;
+            case task_phase::running: text = "runs"; break;
+            case task_phase::ready: text = "is ready"; break;
+            case task_phase::ended: text = "has ended"; break;
+            case task_phase::waiting: text = waiting(task); break;
+        }
+        if (task.is_service) text += ", service";
+        if (task.word.is_cancelled()) text += ", cancelled";
+        return text;
+    }
+
+    [[nodiscard]] std::string waiting(const task_record& task) const {
+        using lowlevel::order;
+        const lowlevel::wait_traits* waits = task.waits_for.load(order::relaxed);
+        const std::source_location place = task.place.load(order::relaxed);
+        std::string_view file = place.file_name();
+        file.remove_prefix(file.rfind('/') + 1);
+        return fmt::format("waits for {} at {}:{}, {} s", waits == nullptr ? "?" : waits->verb,
+                           file, place.line(), seconds(now_ - task.since.load(order::relaxed)));
+    }
+
+    [[nodiscard]] std::string traits(const cancel_scope& scope) const {
+        std::string text;
+        if (scope.source_ != cancel_source::none)
+            text += fmt::format(", cancelled ({})", to_string(scope.source_));
+        else if (scope.effective_)
+            text += ", cancelled from outside";
+        if (scope.deadline_ != time_point::max()) {
+            text += fmt::format(", deadline in {} s",
+                                seconds(scope.deadline_.time_since_epoch().count() - now_));
+        }
+        if (scope.shield_) text += ", shielded";
+        return text;
+    }
+
+    static std::string seconds(std::int64_t nanoseconds) {
+        return fmt::format("{:.3g}", static_cast<double>(nanoseconds) / 1e9);
+    }
+
+    const std::int64_t now_;
+    std::vector<item> to_draw_;
+    std::string text_;
+};
+
+}  // namespace detail
+
+std::string dump_task_tree() {
+    detail::runtime_core& core = *detail::current_task("dump_task_tree").core;
+    const lowlevel::mutex_guard held(core.tree_lock());
+    return detail::tree_printer(core).print(core.main());
+}
+
+}  // namespace covey

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <covey/join_handle.hpp>
+
+#include "scope_tree.hpp"
+
+#include <covey/error.hpp>
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+namespace covey::detail {
+
+namespace {
+
+constexpr lowlevel::wait_traits waits_for_task{"task"};
+
+// The control block of the scope's handle is made with the child, so that nothing has to be
+// allocated when somebody cancels.
+scope_control* prepared_control(cancel_scope& scope) {
+    auto* control = new scope_control();
+    control->scope = &scope;
+    return control;
+}
+
+}  // namespace
+
+joinable_base::joinable_base(std::string_view name) : plain_base(name) {
+    scope_tree::construct(scope_);
+    scope_tree::give_control(*own_scope(), prepared_control(*own_scope()));
+}
+
+joinable_base::~joinable_base() { scope_tree::destroy(scope_); }
+
+cancel_scope* joinable_base::own_scope() noexcept { return scope_tree::at(scope_); }
+
+bool joinable_base::is_settled() const noexcept {
+    const lowlevel::locked held(settle_lock_);
+    return end_ != child_end::running;
+}
+
+void joinable_base::cancel_alone(std::string_view reason) const noexcept {
+    scope_tree::cancel_through_control(*scope_tree::at(const_cast<unsigned char*>(scope_)), reason);
+}
+
+void joinable_base::announce() noexcept {
+    lowlevel::wake_list woken;
+    {
+        const lowlevel::locked held(settle_lock_);
+        end_ = failed ? child_end::failed : stopped ? child_end::stopped : child_end::returned;
+        while (lowlevel::wait_node* node = waiting_.pop_front())
+            if (node->claim()) woken.add(*node);
+    }
+    woken.wake_all();
+}
+
+joinable_base::wait::wait(joinable_base* child) : wait_operation(waits_for_task), child_(child) {
+    if (child == nullptr) {
+        throw std::logic_error(
+            "covey: a join_handle is awaited after it was moved from; await the one it was moved "
+            "to");
+    }
+}
+
+void joinable_base::wait::lock() noexcept { child_->settle_lock_.lock(); }
+void joinable_base::wait::unlock() noexcept { child_->settle_lock_.unlock(); }
+bool joinable_base::wait::try_now() { return child_->end_ != child_end::running; }
+void joinable_base::wait::link() noexcept { child_->waiting_.push_back(node()); }
+void joinable_base::wait::unlink() noexcept { node().leave(child_->waiting_); }
+
+void joinable_base::wait::check_returned() const {
+    const char* text = nullptr;
+    switch (child_->end_) {
+        case child_end::running:
+        case child_end::returned: return;
+        case child_end::taken:
+            throw std::logic_error(
+                fmt::format("the result of task '{}' was taken already: a join_handle gives its "
+                            "value once",
+                            task_name(*child_)));
+        case child_end::failed: text = "task '{}' failed: its nursery has the error"; break;
+        case child_end::stopped: text = "task '{}' was cancelled and has no result"; break;
+    }
+    throw cancelled_error(fmt::format(fmt::runtime(text), task_name(*child_)),
+                          scope_tree::blame(*scope_tree::at(child_->scope_)));
+}
+
+}  // namespace covey::detail

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What       A nursery's children: how they enter, how they end, how the block ends.
+//
+//                open -- body and children -- joined -- services one by one -- closed
+//
+// Invariants A child is in exactly one list of its nursery: children_ or services_ while it runs,
+//            failed_ from its error to the end of the block, none afterwards. Whoever takes the
+//            last thing away that the block waits for wakes it, as the last access to the nursery.
+// Threads    Under the run's tree lock, unless said otherwise.
+
+#include <covey/nursery.hpp>
+
+#include "describe.hpp"
+#include "scope_tree.hpp"
+#include "worker.hpp"
+
+#include <covey/exception_group.hpp>
+#include <covey/lowlevel/thread.hpp>
+
+#include <fmt/format.h>
+
+#include <utility>
+#include <vector>
+
+namespace covey {
+
+using detail::scope_tree;
+using lowlevel::mutex_guard;
+
+namespace detail {
+
+struct nursery_control {
+    lowlevel::mutex lock;  // before the tree lock; held while a handle uses the nursery
+    covey::nursery* nursery = nullptr;  // null: it has ended
+    lowlevel::atomic<unsigned> references{1};
+
+    void drop() noexcept {
+        if (references.fetch_sub(1, lowlevel::order::acq_rel) == 1) delete this;
+    }
+};
+
+namespace {
+
+constexpr lowlevel::wait_traits waits_for_children{"children", false};
+
+[[noreturn]] void throw_closed(const task_record& child) {
+    throw closed_nursery_error(fmt::format(
+        "task '{}' can't be started: the nursery has ended; start it while the block is open",
+        task_name(child)));
+}
+
+// "child task 'x' failed: what()". Made before any lock is taken, because what() is user code.
+cancel_cause* cause_of_failure(const std::exception_ptr& error, const char* who,
+                               const task_record* task) noexcept {
+    try {
+        const std::string name = task == nullptr ? std::string() : task_name(*task);
+        std::string reason = fmt::format("{} '{}' failed: {}", who, name, describe(error));
+        return scope_tree::make_cause(reason, name);
+    } catch (...) {
+        return nullptr;
+    }
+}
+
+}  // namespace
+
+// A child that never was: its block goes, the caller is told.
+[[noreturn]] void refuse(task_record& child);
+
+}  // namespace detail
+
+nursery::~nursery() {
+    COVEY_ASSERT(!open_, "a nursery is destroyed while it is open");
+    if (auto* control = control_.load(lowlevel::order::acquire)) control->drop();
+}
+
+void nursery::spawn_child(detail::task_record& child) {
+    detail::runtime_core& core = *scope_.core_;
+    child.core = &core;
+    child.parent = this;
+    {
+        const mutex_guard held(core.tree_lock());
+        if (open_) {
+            detail::scope_tree::adopt_locked(scope_, child);
+            (child.is_service ? services_ : children_).push_back(child);
+        } else {
+            child.core = nullptr;
+        }
+    }
+    if (child.core == nullptr) detail::refuse(child);
+    child.wake();
+}
+
+void nursery::spawn_service(detail::task_record& child) {
+    child.is_service = true;
+    spawn_child(child);
+}
+
+nursery_handle nursery::handle() {
+    auto fresh = std::make_unique<detail::nursery_control>();
+    const mutex_guard held(scope_.core_->tree_lock());
+    detail::nursery_control* control = control_.load(lowlevel::order::relaxed);
+    if (control == nullptr) {
+        control = fresh.release();
+        control->nursery = this;
+        control_.store(control, lowlevel::order::release);
+    }
+    control->references.fetch_add(1, lowlevel::order::relaxed);
+    return nursery_handle(control);
+}
+
+nursery_handle::nursery_handle(const nursery_handle& other) noexcept : control_(other.control_) {
+    control_->references.fetch_add(1, lowlevel::order::relaxed);
+}
+
+nursery_handle::~nursery_handle() { control_->drop(); }
+
+void nursery_handle::spawn_child(detail::task_record& child) const {
+    const mutex_guard held(control_->lock);
+    if (control_->nursery == nullptr) detail::refuse(child);
+    control_->nursery->spawn_child(child);
+}
+
+void nursery_handle::cancel(std::string_view reason) const noexcept {
+    const mutex_guard held(control_->lock);
+    if (control_->nursery != nullptr) control_->nursery->cancel(reason);
+}
+
+namespace detail {
+
+void refuse(task_record& child) {
+    struct release {
+        task_record& child;
+        ~release() {
+            child.drop_callable();
+            child.drop_reference();
+        }
+    } const released{child};
+    throw_closed(child);
+}
+
+// The block has nothing more to wait for: gives its node, to be woken when no lock is held.
+lowlevel::wait_node* nursery_block::take_joiner_locked(nursery& joined) noexcept {
+    if (joined.joiner_ == nullptr || !is_joined_locked(joined)) return nullptr;
+    return std::exchange(joined.joiner_, nullptr);
+}
+
+bool nursery_block::is_joined_locked(const nursery& joined) noexcept {
+    return joined.children_.empty() && joined.pending_starts_ == 0 && joined.stopping_ == nullptr;
+}
+
+namespace {
+
+void wake(lowlevel::wait_node* joiner) noexcept {
+    if (joiner == nullptr) return;
+    lowlevel::wake_list woken;
+    woken.add(*joiner);
+    woken.wake_all();
+}
+
+}  // namespace
+
+// On the task's worker, when its root frame has finished or every frame is gone.
+void end_task(task_record& task) noexcept {
+    if (!task.error && !task.stopped && task.root.child) {
+        try {
+            task.keep_value();
+        } catch (...) {
+            task.error = std::current_exception();
+        }
+    }
+    if (task.root.child) std::exchange(task.root.child, nullptr).destroy();
+    task.drop_callable();
+    if (task.parent == nullptr)
+        task.core->main_ended();
+    else
+        nursery_block::child_ended(task);
+}
+
+// A failure goes from the child to its nursery, which cancels the others; never sideways.
+void nursery_block::child_ended(task_record& task) noexcept {
+    runtime_core& core = *task.core;
+    cancel_cause* cause = task.error ? cause_of_failure(task.error, "child task", &task) : nullptr;
+    if (cancel_scope* own = task.own_scope()) static_cast<void>(scope_tree::leave(*own, false));
+
+    ready_chain cancelled;
+    lowlevel::wait_node* joiner = nullptr;
+    task.failed = task.error != nullptr;
+    {
+        const mutex_guard held(core.tree_lock());
+        nursery& parent = *task.parent;
+        task.phase.store(task_phase::ended, lowlevel::order::relaxed);
+        (task.is_service ? parent.services_ : parent.children_).remove(task);
+        if (parent.stopping_ == &task) parent.stopping_ = nullptr;
+        if (task.stopped && !task.is_service && parent.scope_.effective_)
+            parent.child_stopped_ = true;
+        if (task.failed) {
+            task.add_reference();  // the list's: its block frees it
+            parent.failed_.push_back(task);
+            scope_tree::cancel_locked(parent.scope_, cancel_source::nursery, cause, cancelled);
+        }
+        joiner = take_joiner_locked(parent);
+    }
+    if (!cancelled.empty()) core.scheduler().enqueue_all(cancelled);
+    task.announce();
+    task.drop_reference();
+    wake(joiner);
+}
+
+void nursery_block::open() {
+    task_record& task = current_task("nursery");
+    scope_tree::enter(nursery_.scope_, task, {});
+    const mutex_guard held(task.core->tree_lock());
+    nursery_.scope_.nursery_ = &nursery_;
+    nursery_.open_ = true;
+}
+
+void nursery_block::body_failed(const std::exception_ptr& error) noexcept {
+    runtime_core& core = *nursery_.scope_.core_;
+    cancel_cause* cause =
+        cause_of_failure(error, "the body of a nursery in task", nursery_.scope_.owner_);
+    ready_chain cancelled;
+    {
+        const mutex_guard held(core.tree_lock());
+        body_error_ = error;
+        for (task_record* each = nursery_.failed_.front(); each != nullptr;
+             each = nursery_.failed_.after(*each))
+            ++failed_before_body_;
+        scope_tree::cancel_locked(nursery_.scope_, cancel_source::nursery, cause, cancelled);
+    }
+    if (!cancelled.empty()) core.scheduler().enqueue_all(cancelled);
+}
+
+bool nursery_block::stop_a_service() noexcept {
+    runtime_core& core = *nursery_.scope_.core_;
+    cancel_cause* cause =
+        scope_tree::make_cause("body and children of the service's nursery are done", {});
+    ready_chain cancelled;
+    bool stopped_one = true;
+    {
+        const mutex_guard held(core.tree_lock());
+        task_record* service = nursery_.services_.back();
+        if (!is_joined_locked(nursery_)) {
+            delete cause;  // a service has started another child meanwhile: wait for that first
+        } else if (service != nullptr) {
+            nursery_.stopping_ = service;
+            scope_tree::cancel_locked(*service->own_scope(), cancel_source::shutdown, cause,
+                                      cancelled);
+        } else {
+            delete cause;
+            nursery_.open_ = false;
+            stopped_one = false;
+        }
+    }
+    if (!cancelled.empty()) core.scheduler().enqueue_all(cancelled);
+    return stopped_one;
+}
+
+block_ending nursery_block::leave(bool body_stopped) {
+    if (nursery_control* control = nursery_.control_.load(lowlevel::order::acquire)) {
+        const mutex_guard held(control->lock);
+        control->nursery = nullptr;
+    }
+    block_ending ending;
+    const std::string name = task_name(*nursery_.scope_.owner_);
+    ending.pass_on = scope_tree::leave(nursery_.scope_, body_stopped || nursery_.child_stopped_);
+
+    std::vector<std::exception_ptr> errors;
+    for (std::size_t position = 0;; ++position) {
+        if (body_error_ && position == failed_before_body_) errors.push_back(body_error_);
+        const std::exception_ptr error = take_only_error();
+        if (!error) break;
+        errors.push_back(error);
+    }
+    if (!errors.empty()) {
+        ending.errors = std::make_exception_ptr(
+            exception_group(fmt::format("in a nursery of task '{}'", name), std::move(errors)));
+    }
+    return ending;
+}
+
+std::exception_ptr nursery_block::take_only_error() noexcept {
+    task_record* failed = nullptr;
+    {
+        const mutex_guard held(nursery_.scope_.core_->tree_lock());
+        failed = nursery_.failed_.pop_front();
+    }
+    if (failed == nullptr) return nullptr;
+    std::exception_ptr error = std::exchange(failed->error, nullptr);
+    failed->drop_reference();
+    return error;
+}
+
+children_wait::children_wait(nursery& joined) noexcept
+    : wait_operation(waits_for_children), nursery_(&joined) {}
+
+void children_wait::lock() noexcept { scope_tree::core_of(nursery_->scope_).tree_lock().lock(); }
+void children_wait::unlock() noexcept {
+    scope_tree::core_of(nursery_->scope_).tree_lock().unlock();
+}
+bool children_wait::try_now() { return nursery_block::is_joined_locked(*nursery_); }
+void children_wait::link() noexcept { nursery_->joiner_ = &node(); }
+void children_wait::unlink() noexcept { nursery_->joiner_ = nullptr; }
+
+start_reservation::start_reservation(nursery& target) : target_(target) {
+    const mutex_guard held(scope_tree::core_of(target.scope_).tree_lock());
+    if (!target.open_) {
+        throw closed_nursery_error(
+            "nursery.start(): the nursery has ended; start a child while its block is open");
+    }
+    ++target.pending_starts_;
+}
+
+start_reservation::~start_reservation() {
+    lowlevel::wait_node* joiner = nullptr;
+    {
+        const mutex_guard held(scope_tree::core_of(target_.scope_).tree_lock());
+        --target_.pending_starts_;
+        joiner = nursery_block::take_joiner_locked(target_);
+    }
+    wake(joiner);
+}
+
+void start_slot_base::prepare(nursery& target, task_record& child) noexcept {
+    target_ = &target;
+    child.add_reference();
+    child_ = &child;
+}
+
+start_slot_base::~start_slot_base() {
+    if (child_ != nullptr) child_->drop_reference();
+}
+
+void start_slot_base::claim() {
+    if (claimed_.exchange(true, lowlevel::order::acq_rel)) {
+        throw std::logic_error(fmt::format(
+            "started() was called twice by task '{}': a task says once that it is ready",
+            task_name(*child_)));
+    }
+}
+
+// If start() has been cancelled meanwhile, the child stays below it and ends with it.
+void start_slot_base::publish() noexcept {
+    runtime_core& core = *child_->core;
+    ready_chain woken;
+    lowlevel::wait_node* joiner = nullptr;
+    {
+        const mutex_guard held(core.tree_lock());
+        published_ = true;
+        if (child_->phase.load(lowlevel::order::relaxed) == task_phase::ended) return;
+        nursery& hall = *child_->parent;
+        if (scope_tree::is_effective_locked(hall.scope_)) return;
+        hall.children_.remove(*child_);
+        target_->children_.push_back(*child_);
+        child_->parent = target_;
+        scope_tree::move_locked(target_->scope_, *child_, woken);
+        joiner = nursery_block::take_joiner_locked(hall);
+    }
+    if (!woken.empty()) core.scheduler().enqueue_all(woken);
+    wake(joiner);
+}
+
+void throw_not_started(const std::string& child) {
+    throw std::logic_error(fmt::format(
+        "task '{}' ended without calling started(): nursery.start() waits for that", child));
+}
+
+}  // namespace detail
+
+}  // namespace covey

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <covey/lowlevel/park.hpp>
+
+#include "checkpoints.hpp"
+#include "runtime_core.hpp"
+#include "worker.hpp"
+
+#include <covey/lowlevel/census.hpp>
+#include <covey/lowlevel/thread.hpp>
+
+#include <sched.h>
+
+namespace covey::lowlevel {
+
+namespace {
+
+inline void pause() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+// An ordinary thread that blocks. It may go as soon as it holds the mutex, so wake() signals
+// while it holds it.
+class blocked_thread final : public waiter {
+ public:
+    void wake() noexcept override {
+        const mutex_guard held(lock_);
+        woken_ = true;
+        changed_.notify_one();
+    }
+    void block() {
+        mutex_lock held(lock_);
+        changed_.wait(held, [this] { return woken_; });
+    }
+
+ private:
+    mutex lock_;
+    condition changed_;
+    bool woken_ = false;
+};
+
+}  // namespace
+
+void spin_lock::lock_contended() noexcept {
+    constexpr unsigned longest_pause = 64;
+    constexpr unsigned pauses_before_yield = 4000;
+    unsigned pauses = 8;
+    unsigned paused = 0;
+    do {
+        if (paused < pauses_before_yield) {
+            for (unsigned i = 0; i < pauses; ++i) pause();
+            paused += pauses;
+            if (pauses < longest_pause) pauses *= 2;
+        } else {
+            sched_yield();
+        }
+    } while (locked_.exchange(1, order::acquire) != 0);
+}
+
+std::size_t count_waiting(const wait_list& list) noexcept {
+    std::size_t count = 0;
+    for (wait_node* node = list.front(); node != nullptr; node = list.after(*node)) {
+        if (node->who->word.waits_for(*node->operation)) ++count;
+    }
+    return count;
+}
+
+void wake_list::wake_all() noexcept {
+    while (wait_node* node = nodes_.pop_front()) {
+        count(counted::waiter, -1);
+        node->who->wake();  // the node is gone with its waiter
+    }
+}
+
+bool wait_operation::await_ready() {
+    detail::task_record& task = detail::current_task(traits_->verb);
+    detail::note_cancel_point(task);
+    if (is_interruptible() && task.word.is_cancelled()) {
+        step_ = step::unwind;
+        return false;
+    }
+    who = &task;
+    operation = this;
+
+    lock();
+    try {
+        if (try_now()) {
+            unlock();
+            return decided();
+        }
+    } catch (...) {
+        unlock();
+        throw;
+    }
+    link();
+    if (is_interruptible() && !task.word.arm(*this)) {
+        unlink();
+        unlock();
+        step_ = step::unwind;
+        return false;
+    }
+    step_ = step::park;
+    return false;  // still locked: suspend() unlocks when the resume address is stored
+}
+
+// It didn't have to wait, and its effect stands: what is left is to be fair to others. The yield is
+// no place for a cancellation.
+bool wait_operation::decided() {
+    detail::worker& worker = *detail::this_worker();
+    detail::note_schedule_point(*worker.current);
+    if (worker.budget != 0) {
+        --worker.budget;
+        return true;
+    }
+    step_ = step::yield;
+    return false;
+}
+
+void wait_operation::suspend(detail::promise_base& frame) noexcept {
+    detail::worker& worker = *detail::this_worker();
+    detail::task_record& task = *worker.current;
+    switch (step_) {
+        case step::unwind: worker.unwind_from = &frame; return;
+        case step::yield:
+            task.leaf = &frame;
+            task.phase.store(detail::task_phase::ready, order::relaxed);
+            task.core->scheduler().enqueue(task);
+            return;
+        case step::park:
+            detail::note_schedule_point(task);
+            task.leaf = &frame;
+            task.place.store(frame.place, order::relaxed);
+            task.waits_for.store(traits_, order::relaxed);
+            task.since.store(worker.clock_reading, order::relaxed);
+            task.phase.store(detail::task_phase::waiting, order::relaxed);
+            count(counted::waiter, +1);
+            unlock();  // from here on the task may be running elsewhere
+            return;
+    }
+}
+
+void wait_operation::withdraw() noexcept {
+    lock();
+    unlink();
+    unlock();
+    count(counted::waiter, -1);
+}
+
+void wait_operation::block_thread() {
+    blocked_thread thread;
+    who = &thread;
+    operation = this;
+    lock();
+    try {
+        if (try_now()) {
+            unlock();
+            return;
+        }
+    } catch (...) {
+        unlock();
+        throw;
+    }
+    link();
+    const bool armed = thread.word.arm(*this);
+    COVEY_ASSERT(armed, "a blocking thread can't be cancelled");
+    count(counted::waiter, +1);
+    unlock();
+    thread.block();
+}
+
+}  // namespace covey::lowlevel

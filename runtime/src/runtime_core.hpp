@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "scheduler.hpp"
+#include "thread_pool.hpp"
+#include "timer_heap.hpp"
+
+#include <covey/cancel_scope.hpp>
+#include <covey/run.hpp>
+
+namespace covey::detail {
+
+// One run: its tree of scopes and tasks, its timers, its queue, its threads.
+//
+// Lock order, from the outermost: control (scope_control, nursery_control) -> tree -> timers ->
+// queue. An object's own lock (channel, event, job) comes before the queue's and meets none of the
+// others. User code never runs under a lock.
+class runtime_core {
+ public:
+    runtime_core(task_record& main, const run_options& options);
+    runtime_core(const runtime_core&) = delete;
+    runtime_core& operator=(const runtime_core&) = delete;
+    ~runtime_core();
+
+    // On the calling thread as worker 0, until main has ended and all threads are joined.
+    void run();
+    void main_ended() noexcept { scheduler_.stop(); }
+
+    [[nodiscard]] lowlevel::mutex& tree_lock() noexcept { return tree_lock_; }
+    [[nodiscard]] timer_heap& timers() noexcept { return timers_; }
+    [[nodiscard]] detail::scheduler& scheduler() noexcept { return scheduler_; }
+    [[nodiscard]] clock_source& clock() noexcept { return clock_; }
+    [[nodiscard]] thread_pool& threads() noexcept { return *threads_; }
+    [[nodiscard]] task_record& main() noexcept { return main_; }
+
+    [[nodiscard]] std::int64_t now() const noexcept {
+        return clock_.now().time_since_epoch().count();
+    }
+    // Any lock may be held but the queue's; timers are armed with theirs held.
+    void arm(timer& node, std::int64_t when) noexcept;
+    void arm_locked(timer& node, std::int64_t when) noexcept;
+    void disarm(timer& node) noexcept;
+    void fire_due_timers() noexcept;
+    void clock_moved() noexcept { scheduler_.time_changed(); }
+
+ private:
+    // Constant.
+    task_record& main_;
+    clock_source& clock_;
+
+    lowlevel::mutex tree_lock_;
+    timer_heap timers_;
+    detail::scheduler scheduler_;
+    thread_pool* threads_;  // counted: a thread that was abandoned may outlive the run
+};
+
+[[nodiscard]] unsigned worker_count(const run_options& options);
+[[nodiscard]] clock_source& steady_clock_source() noexcept;
+
+}  // namespace covey::detail

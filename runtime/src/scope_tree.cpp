@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "scope_tree.hpp"
+
+#include "worker.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace covey::detail {
+
+using lowlevel::mutex_guard;
+
+void scope_tree::enter(cancel_scope& scope, task_record& task, const scope_limits& limits) {
+    runtime_core& core = *task.core;
+    time_point deadline = limits.deadline;
+    std::int64_t now = 0;
+    if (limits.timeout != never || deadline != time_point::max()) now = core.now();
+    if (limits.timeout != never)
+        deadline = std::min(deadline, later(time_point(duration(now)), limits.timeout));
+
+    const mutex_guard held(core.tree_lock());
+    scope.core_ = &core;
+    scope.owner_ = &task;
+    scope.outer_ = task.scope;
+    scope.shield_ = limits.shield;
+    scope.grace_ = limits.grace;
+    scope.deadline_ = deadline;
+    if (deadline != time_point::max() && deadline.time_since_epoch().count() <= now)
+        scope.source_ = cancel_source::deadline;
+
+    (task.outermost == nullptr ? task.outermost : task.scope->inner_) = &scope;
+    task.scope = &scope;
+    ready_chain nobody;  // the task itself runs, so there is no wait to claim
+    spread_locked(scope, nobody);
+    task.word.set_level(scope.effective_);
+    rearm_locked(scope);
+}
+
+bool scope_tree::leave(cancel_scope& scope, bool body_stopped) noexcept {
+    runtime_core& core = *scope.core_;
+    task_record& task = *scope.owner_;
+    scope_control* control = scope.control_.load(lowlevel::order::acquire);
+    if (control != nullptr) control->lock.lock();
+    bool pass_on = false;
+    {
+        const mutex_guard held(core.tree_lock());
+        COVEY_ASSERT(task.scope == &scope, "a scope is left that is not the innermost one");
+        core.disarm(scope);
+        cancel_scope* outer = scope.outer_;
+        const bool absorbs = scope.source_ != cancel_source::none && !lets_in(scope);
+        scope.caught_ = body_stopped && absorbs;
+        pass_on = body_stopped && !absorbs;
+
+        if (task.outermost == &scope)
+            task.outermost = nullptr;
+        else
+            outer->inner_ = nullptr;
+        task.scope = outer;
+        task.word.set_level(outer->effective_);
+        if (control != nullptr) take_leave_locked(scope, *control);
+    }
+    if (control != nullptr) control->lock.unlock();
+    return pass_on;
+}
+
+// What the handles will answer from now on.
+void scope_tree::take_leave_locked(const cancel_scope& scope, scope_control& control) noexcept {
+    control.scope = nullptr;
+    control.called = scope.source_ != cancel_source::none;
+    control.caught = scope.caught_;
+    control.soft = scope.soft_effective_;
+    control.shield = scope.shield_;
+    control.deadline = scope.deadline_;
+    const cancel_scope* to_blame = &scope;
+    while (to_blame->source_ == cancel_source::none && lets_in(*to_blame))
+        to_blame = to_blame->outer_;
+    try {
+        control.cause = cause_of_locked(scope);
+        control.blame = cause_of_locked(*to_blame);
+    } catch (...) {  // without memory for the texts, the source has to do
+        control.cause.source = scope.source_;
+        control.blame.source = to_blame->source_;
+    }
+}
+
+void scope_tree::adopt_locked(cancel_scope& above, task_record& child) noexcept {
+    child.scope = &above;
+    if (cancel_scope* own = child.own_scope()) {
+        own->core_ = above.core_;
+        own->owner_ = &child;
+        own->outer_ = &above;
+        own->shield_ = child.is_service;
+        own->effective_ = lets_in(*own);
+        own->soft_effective_ = above.soft_effective_ && !own->shield_;
+        child.scope = child.outermost = own;
+    }
+    child.word.set_level(child.scope->effective_);
+}
+
+void scope_tree::move_locked(cancel_scope& above, task_record& child, ready_chain& woken) noexcept {
+    if (child.outermost != nullptr) {
+        child.outermost->outer_ = &above;
+        spread_locked(*child.outermost, woken);
+    } else {
+        child.scope = &above;
+        signal_locked(child, above.effective_, woken);
+    }
+}
+
+void scope_tree::make_root(cancel_scope& root, runtime_core& core, task_record& main) noexcept {
+    root.core_ = &core;
+    root.owner_ = &main;
+    main.scope = main.outermost = &root;
+}
+
+void scope_tree::cancel(cancel_scope& scope, cancel_source source,
+                        std::string_view reason) noexcept {
+    std::string caller;
+    try {
+        if (const task_record* task = current_task_or_null()) caller = task_name(*task);
+    } catch (...) {  // no memory for a name: cancelling goes before telling who did it
+    }
+    cancel_cause* cause = make_cause(reason, caller);
+    runtime_core& core = *scope.core_;
+    ready_chain woken;
+    {
+        const mutex_guard held(core.tree_lock());
+        cancel_locked(scope, source, cause, woken);
+    }
+    // With nobody claimed the run may be over by now: then it must not be touched.
+    if (!woken.empty()) core.scheduler().enqueue_all(woken);
+}
+
+void scope_tree::cancel_locked(cancel_scope& scope, cancel_source source, cancel_cause* cause,
+                               ready_chain& woken) noexcept {
+    if (scope.source_ != cancel_source::none) {
+        delete cause;
+        return;
+    }
+    scope.source_ = source;
+    scope.cause_ = cause;
+    spread_locked(scope, woken);
+}
+
+void scope_tree::soft_cancel(cancel_scope& scope, std::string_view reason, duration then_hard) {
+    std::string caller;
+    if (const task_record* task = current_task_or_null()) caller = task_name(*task);
+    runtime_core& core = *scope.core_;
+    const std::int64_t now = core.now();
+    ready_chain woken;
+    {
+        const mutex_guard held(core.tree_lock());
+        if (!scope.soft_called_) {
+            scope.soft_called_ = true;
+            scope.soft_cause_ = make_cause(reason, caller);
+            spread_locked(scope, woken);
+        }
+        if (then_hard != never) {
+            scope.hard_deadline_ =
+                std::min(scope.hard_deadline_, later(time_point(duration(now)), then_hard));
+            rearm_locked(scope);
+        }
+    }
+    if (!woken.empty()) core.scheduler().enqueue_all(woken);
+}
+
+void scope_tree::set_shield(cancel_scope& scope, bool shielded) noexcept {
+    runtime_core& core = *scope.core_;
+    ready_chain woken;
+    {
+        const mutex_guard held(core.tree_lock());
+        scope.shield_ = shielded;
+        spread_locked(scope, woken);
+    }
+    if (!woken.empty()) core.scheduler().enqueue_all(woken);
+}
+
+void scope_tree::set_deadline(cancel_scope& scope, time_point when) noexcept {
+    runtime_core& core = *scope.core_;
+    const time_point now(duration(core.now()));
+    ready_chain woken;
+    {
+        const mutex_guard held(core.tree_lock());
+        scope.deadline_ = when;
+        if (when <= now) cancel_locked(scope, cancel_source::deadline, nullptr, woken);
+        rearm_locked(scope);
+    }
+    if (!woken.empty()) core.scheduler().enqueue_all(woken);
+}
+
+// One timer for the three times a scope may have.
+void scope_tree::rearm_locked(cancel_scope& scope) noexcept {
+    runtime_core& core = *scope.core_;
+    core.disarm(scope);
+    time_point next = scope.shield_until_;
+    if (scope.source_ == cancel_source::none)
+        next = std::min({next, scope.deadline_, scope.hard_deadline_});
+    if (next != time_point::max()) core.arm(scope, next.time_since_epoch().count());
+}
+
+void scope_tree::time_is_up_locked(cancel_scope& scope, ready_chain& woken) noexcept {
+    const time_point now(duration(scope.core_->now()));
+    if (scope.deadline_ <= now) {
+        cancel_locked(scope, cancel_source::deadline, nullptr, woken);
+    } else if (scope.hard_deadline_ <= now) {
+        cancel_locked(scope, cancel_source::explicit_call,
+                      std::exchange(scope.soft_cause_, nullptr), woken);
+    }
+    if (scope.shield_until_ <= now) {
+        scope.shield_until_ = time_point::max();
+        scope.shield_ = false;
+        spread_locked(scope, woken);
+    }
+    rearm_locked(scope);
+}
+
+bool scope_tree::lets_in(const cancel_scope& scope) noexcept {
+    return scope.outer_ != nullptr && scope.outer_->effective_ && !scope.shield_;
+}
+
+// Computes the flags of a scope anew, and of everything below it that they change. An explicit
+// list of scopes to visit, through the scopes themselves: any depth costs no stack and no memory.
+void scope_tree::spread_locked(cancel_scope& from, ready_chain& woken) noexcept {
+    cancel_scope* to_visit = &from;
+    from.next_to_visit_ = nullptr;
+    const auto visit_later = [&to_visit](cancel_scope& scope) {
+        scope.next_to_visit_ = to_visit;
+        to_visit = &scope;
+    };
+    while (to_visit != nullptr) {
+        cancel_scope& scope = *to_visit;
+        to_visit = scope.next_to_visit_;
+
+        const bool arrives = scope.outer_ != nullptr && scope.outer_->effective_;
+        if (arrives && scope.shield_ && scope.grace_ != never &&
+            scope.shield_until_ == time_point::max()) {
+            scope.shield_until_ = later(time_point(duration(scope.core_->now())), scope.grace_);
+            rearm_locked(scope);
+        }
+        const bool effective = scope.source_ != cancel_source::none || lets_in(scope);
+        const bool soft =
+            scope.soft_called_ || effective ||
+            (scope.outer_ != nullptr && scope.outer_->soft_effective_ && !scope.shield_);
+        if (&scope != &from && effective == scope.effective_ && soft == scope.soft_effective_)
+            continue;
+        scope.effective_ = effective;
+        scope.soft_effective_ = soft;
+        while (lowlevel::wait_node* node = soft ? scope.soft_waiters_.pop_front() : nullptr)
+            if (node->claim()) complete_into(woken, *node);
+
+        if (scope.inner_ != nullptr)
+            visit_later(*scope.inner_);
+        else if (scope.owner_->scope == &scope)
+            signal_locked(*scope.owner_, effective, woken);
+        if (scope.nursery_ == nullptr) continue;
+        for (sibling_list* list : {&scope.nursery_->children_, &scope.nursery_->services_}) {
+            for (task_record* child = list->front(); child != nullptr;
+                 child = list->after(*child)) {
+                if (child->outermost != nullptr)
+                    visit_later(*child->outermost);
+                else
+                    signal_locked(*child, effective, woken);
+            }
+        }
+    }
+}
+
+void scope_tree::signal_locked(task_record& task, bool cancelled, ready_chain& woken) noexcept {
+    if (!cancelled)
+        task.word.withdraw_cancel();
+    else if (task.word.cancel())
+        woken.add(task);
+}
+
+cancel_cause* scope_tree::make_cause(std::string_view reason, std::string_view task) noexcept {
+    if (reason.empty() && task.empty()) return nullptr;
+    try {
+        auto cause = std::make_unique<cancel_cause>();
+        cause->reason = reason;
+        cause->task_name = task;
+        return cause.release();
+    } catch (...) {
+        return nullptr;
+    }
+}
+
+cancel_cause scope_tree::cause_of_locked(const cancel_scope& scope) {
+    cancel_cause cause;
+    if (scope.cause_ != nullptr) cause = *scope.cause_;
+    cause.source = scope.source_;
+    return cause;
+}
+
+time_point scope_tree::effective_deadline(const task_record& task) noexcept {
+    const mutex_guard held(task.core->tree_lock());
+    if (task.scope->effective_) return time_point::min();
+    time_point earliest = time_point::max();
+    for (const cancel_scope* scope = task.scope; scope != nullptr; scope = scope->outer_) {
+        earliest = std::min(earliest, scope->deadline_);
+        if (scope->shield_) break;
+    }
+    return earliest;
+}
+
+scope_control& scope_tree::control_of(cancel_scope& scope) {
+    auto fresh = std::make_unique<scope_control>();
+    const mutex_guard held(scope.core_->tree_lock());
+    scope_control* control = scope.control_.load(lowlevel::order::relaxed);
+    if (control == nullptr) {
+        control = fresh.release();
+        control->scope = &scope;
+        scope.control_.store(control, lowlevel::order::release);
+    }
+    control->references.fetch_add(1, lowlevel::order::relaxed);
+    return *control;
+}
+
+void scope_tree::cancel_through_control(cancel_scope& scope, std::string_view reason) noexcept {
+    scope_control& control = *scope.control_.load(lowlevel::order::acquire);
+    const mutex_guard held(control.lock);
+    if (control.scope != nullptr) cancel(*control.scope, cancel_source::explicit_call, reason);
+}
+
+cancel_cause scope_tree::blame(const cancel_scope& scope) {
+    scope_control& control = *scope.control_.load(lowlevel::order::acquire);
+    const mutex_guard held(control.lock);
+    return control.blame;
+}
+
+scope_block::scope_block(const scope_limits& limits) {
+    scope_tree::enter(scope_, current_task("cancel scope"), limits);
+}
+
+scope_block::~scope_block() {
+    if (inside_) static_cast<void>(leave(false));
+}
+
+bool scope_block::leave(bool body_stopped) noexcept {
+    inside_ = false;
+    return scope_tree::leave(scope_, body_stopped);
+}
+
+}  // namespace covey::detail

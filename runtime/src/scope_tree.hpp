@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "runtime_core.hpp"
+
+#include <covey/cancel_scope.hpp>
+#include <covey/detail/scope_block.hpp>
+#include <covey/detail/task_record.hpp>
+#include <covey/lowlevel/thread.hpp>
+#include <covey/nursery.hpp>
+
+#include <cstddef>
+#include <string_view>
+
+namespace covey::detail {
+
+// Everything that reads or changes the links between scopes and tasks.
+//
+// What       A task's scopes form a stack, outermost_ to innermost; a nursery's scope has the
+//            nursery's children below it. So below a scope lie: the next scope of the same task,
+//            or else that task itself; and the children.
+// Invariants A scope is effective iff it is cancelled itself, or its outer one is effective and no
+//            shield stands between. A task's word carries the flag of its innermost scope.
+// Threads    Everything under the run's tree lock. `_locked`: the caller holds it.
+class scope_tree {
+ public:
+    // For the records that keep a scope beside a type they can't name.
+    static void construct(void* place) { ::new (place) cancel_scope(); }
+    static void destroy(void* place) noexcept { at(place)->~cancel_scope(); }
+    static cancel_scope* at(void* place) noexcept { return static_cast<cancel_scope*>(place); }
+
+    // The calling task goes into the scope, and out again. leave() gives true when the stop that
+    // ended the body has to go on outwards.
+    static void enter(cancel_scope& scope, task_record& task, const scope_limits& limits);
+    static bool leave(cancel_scope& scope, bool body_stopped) noexcept;
+
+    // A child's place below a nursery's scope. The own scope of a child, if it has one, goes first.
+    static void adopt_locked(cancel_scope& above, task_record& child) noexcept;
+    static void move_locked(cancel_scope& above, task_record& child, ready_chain& woken) noexcept;
+    static void make_root(cancel_scope& root, runtime_core& core, task_record& main) noexcept;
+
+    static void cancel(cancel_scope& scope, cancel_source source, std::string_view reason) noexcept;
+    // Takes the cause, or deletes it when the scope is cancelled already.
+    static void cancel_locked(cancel_scope& scope, cancel_source source, cancel_cause* cause,
+                              ready_chain& woken) noexcept;
+    static void soft_cancel(cancel_scope& scope, std::string_view reason, duration then_hard);
+    static void set_shield(cancel_scope& scope, bool shielded) noexcept;
+    static void set_deadline(cancel_scope& scope, time_point when) noexcept;
+    static void time_is_up_locked(cancel_scope& scope, ready_chain& woken) noexcept;
+
+    // Texts are a help: without memory for them, null.
+    static cancel_cause* make_cause(std::string_view reason, std::string_view task_name) noexcept;
+    static cancel_cause cause_of_locked(const cancel_scope& scope);
+
+    static runtime_core& core_of(const cancel_scope& scope) noexcept { return *scope.core_; }
+    static cancel_scope& scope_of(task_record& task) noexcept { return *task.scope; }
+    static bool is_effective_locked(const cancel_scope& scope) noexcept { return scope.effective_; }
+    static time_point effective_deadline(const task_record& task) noexcept;
+    static scope_control& control_of(cancel_scope& scope);
+    // For children with a handle: the control block comes with the child, so that cancelling one
+    // never needs memory.
+    static void give_control(cancel_scope& scope, scope_control* control) noexcept {
+        scope.control_.store(control, lowlevel::order::release);
+    }
+    static void cancel_through_control(cancel_scope& scope, std::string_view reason) noexcept;
+    // What stopped the ended scope: its own cause, or that of the scope around it.
+    static cancel_cause blame(const cancel_scope& scope);
+
+ private:
+    static void spread_locked(cancel_scope& from, ready_chain& woken) noexcept;
+    static void signal_locked(task_record& task, bool cancelled, ready_chain& woken) noexcept;
+    static void rearm_locked(cancel_scope& scope) noexcept;
+    static void take_leave_locked(const cancel_scope& scope, scope_control& control) noexcept;
+    static bool lets_in(const cancel_scope& scope) noexcept;
+};
+
+// What the handles of a scope share. Its lock comes before the tree lock, and is held while a
+// handle uses the scope: so the scope can't end under it.
+struct scope_control {
+    lowlevel::mutex lock;
+    cancel_scope* scope = nullptr;  // null: it has ended, and what it was stands below
+    cancel_cause cause;
+    cancel_cause blame;  // the cause that stopped it, be it its own or from outside
+    time_point deadline = time_point::max();
+    bool called = false, caught = false, soft = false, shield = false;
+    lowlevel::atomic<unsigned> references{1};
+
+    void drop() noexcept {
+        if (references.fetch_sub(1, lowlevel::order::acq_rel) == 1) delete this;
+    }
+};
+
+}  // namespace covey::detail

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <covey/detail/task_record.hpp>
+
+#include "runtime_core.hpp"
+#include "scope_tree.hpp"
+#include "worker.hpp"
+
+#include <covey/detail/child.hpp>
+#include <covey/lowlevel/census.hpp>
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <stdexcept>
+
+namespace covey::detail {
+
+using lowlevel::count;
+using lowlevel::counted;
+
+task_record::task_record() noexcept { count(counted::task, +1); }
+
+task_record::~task_record() { count(counted::task, -1); }
+
+void task_record::wake() noexcept {
+    phase.store(task_phase::ready, lowlevel::order::relaxed);
+    core->scheduler().enqueue(*this);
+}
+
+void complete_into(ready_chain& woken, lowlevel::wait_node& node) noexcept {
+    auto& task = static_cast<task_record&>(*node.who);
+    count(counted::waiter, -1);
+    task.phase.store(task_phase::ready, lowlevel::order::relaxed);
+    woken.add(task);
+}
+
+task_record& current_task(const char* attempt) {
+    task_record* task = current_task_or_null();
+    if (task == nullptr) {
+        throw std::logic_error(
+            fmt::format("covey: '{}' outside a task: it works in what covey::run() runs", attempt));
+    }
+    return *task;
+}
+
+plain_base::plain_base(std::string_view name) {
+    if (name.empty()) return;
+    name_ = static_cast<char*>(std::malloc(name.size() + 1));
+    if (name_ == nullptr) throw std::bad_alloc();
+    std::memcpy(name_, name.data(), name.size());
+    name_[name.size()] = '\0';
+}
+
+plain_base::~plain_base() { std::free(name_); }
+
+std::string_view plain_base::given_name() const noexcept {
+    return name_ == nullptr ? std::string_view() : std::string_view(name_);
+}
+
+scoped_base::scoped_base(std::string_view name) : plain_base(name) {
+    scope_tree::construct(scope_);
+}
+scoped_base::~scoped_base() { scope_tree::destroy(scope_); }
+cancel_scope* scoped_base::own_scope() noexcept { return scope_tree::at(scope_); }
+
+std::string task_name(const task_record& task) {
+    if (const std::string_view given = task.given_name(); !given.empty()) return std::string(given);
+    if (task.parent == nullptr) return "main";
+    const std::source_location function = task.function.load(lowlevel::order::relaxed);
+    const char* name = function.function_name();
+    return pretty_function(name[0] != '\0' ? name : task.callable_name());
+}
+
+namespace {
+
+// Cuts a bracketed part that begins at `open`, e.g. template arguments; gives where it ends.
+std::size_t end_of_brackets(std::string_view text, std::size_t open) {
+    int depth = 0;
+    for (std::size_t i = open; i < text.size(); ++i) {
+        if (text[i] == '<' || text[i] == '(' || text[i] == '[') ++depth;
+        if (text[i] == '>' || text[i] == ')' || text[i] == ']') --depth;
+        if (depth == 0) return i + 1;
+    }
+    return text.size();
+}
+
+bool has(std::string_view text, std::string_view part) {
+    return text.find(part) != std::string_view::npos;
+}
+
+// "covey::task<int> app::worker(int) [with T = int]" -> "app::worker"
+std::string_view bare_function(std::string_view text) {
+    constexpr std::string_view anonymous = "(anonymous namespace)::";
+    std::size_t start = 0;
+    for (std::size_t i = 0; i < text.size();) {
+        const char c = text[i];
+        if (c == '<') {
+            i = end_of_brackets(text, i);
+        } else if (c == '(') {
+            if (text.substr(i).starts_with(anonymous)) {
+                start = i += anonymous.size();
+                continue;
+            }
+            return text.substr(start, i - start);
+        } else {
+            ++i;
+            if (c == ' ' || c == '*' || c == '&') start = i;
+        }
+    }
+    return text.substr(start);
+}
+
+}  // namespace
+
+// Compilers spell a function in full; people want its name. Lambdas have none: where they stand.
+std::string pretty_function(const char* name) {
+    std::string_view text = name;
+    constexpr std::string_view type_prefixes[] = {"[F = ", "[with F = "};
+    for (const std::string_view prefix : type_prefixes) {
+        const std::size_t at = text.find(prefix);
+        if (at == std::string_view::npos || !has(text, "callable_type_name")) continue;
+        text.remove_prefix(at + prefix.size());
+        if (text.ends_with(']')) text.remove_suffix(1);
+        return std::string(has(text, "lambda") ? "lambda" : text);
+    }
+    if (has(text, "lambda") || text == "operator()" || has(text, "::operator()(")) {
+        const std::string_view outside =
+            bare_function(text.substr(0, text.find("::(anonymous class)")));
+        if (has(text, "lambda") && !outside.empty() && outside != "auto")
+            return fmt::format("lambda in {}", outside);
+        return "lambda";
+    }
+    const std::string_view bare = bare_function(text);
+    return std::string(bare.empty() ? text : bare);
+}
+
+}  // namespace covey::detail

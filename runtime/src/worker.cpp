@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "worker.hpp"
+
+#include "runtime_core.hpp"
+
+#include <covey/lowlevel/census.hpp>
+#include <covey/testing.hpp>
+
+#include <cstdlib>
+#include <new>
+#include <utility>
+
+namespace covey {
+
+namespace detail {
+
+namespace {
+
+thread_local worker* worker_of_thread = nullptr;
+lowlevel::atomic<bool> yield_every_operation{false};
+
+}  // namespace
+
+[[gnu::noinline]] worker* this_worker() noexcept { return worker_of_thread; }
+
+bool yields_every_operation() noexcept {
+    return yield_every_operation.load(lowlevel::order::relaxed);
+}
+
+void worker::run() noexcept {
+    worker_of_thread = this;
+    clock_reading = core_.now();
+    for (;;) {
+        const scheduler::turn turn = core_.scheduler().next();
+        if (turn.stopped) break;
+        if (turn.task != nullptr)
+            run_task(*turn.task);
+        else
+            core_.fire_due_timers();
+    }
+    worker_of_thread = nullptr;
+}
+
+void worker::run_task(task_record& task) noexcept {
+    current = &task;
+    budget = yields_every_operation() ? 0 : budget_per_turn;
+    ended = false;
+    task.phase.store(task_phase::running, lowlevel::order::relaxed);
+    promise_base* frame = where_to_resume(task);
+    while (frame != nullptr) {
+        next = unwind_from = nullptr;
+        frame->to->child.resume();
+        // A task that waits now may be running elsewhere: only the worker's own members are safe.
+        frame = unwind_from == nullptr ? next : unwind(*unwind_from);
+    }
+    if (ended) end_task(task);
+    current = nullptr;
+}
+
+// A task comes back from the queue for one of four reasons: it is new; a cancellation claimed its
+// wait; it yielded at a checkpoint and was cancelled meanwhile; or what it waited for is there.
+promise_base* worker::where_to_resume(task_record& task) noexcept {
+    if (!task.started) return start(task);
+    if (lowlevel::wait_operation* claimed = task.word.claimed()) {
+        claimed->withdraw();
+        task.word.set_level(true);
+        return unwind(*task.leaf);
+    }
+    const bool yielded_at_checkpoint = std::exchange(task.at_checkpoint, false);
+    if (yielded_at_checkpoint && task.word.is_cancelled()) return unwind(*task.leaf);
+    return task.leaf;
+}
+
+promise_base* worker::start(task_record& task) noexcept {
+    task.started = true;
+    try {
+        promise_base* root = task.start();
+        if (root != nullptr) {
+            root->to = &task.root;
+            task.function.store(root->place, lowlevel::order::relaxed);
+            return root;
+        }
+    } catch (...) {
+        task.error = std::current_exception();
+    }
+    ended = true;
+    return nullptr;
+}
+
+// Destroys frames from the leaf outwards until a block catches the stop. A loop, so any depth
+// costs no stack; destructors run with the task current, and no lock held.
+promise_base* worker::unwind(promise_base& leaf) noexcept {
+    next = unwind_from = nullptr;
+    promise_base* frame = &leaf;
+    for (;;) {
+        continuation& to = *frame->to;
+        promise_base* parent = to.parent;
+        std::exchange(to.child, nullptr).destroy();
+        if (to.is_boundary) {
+            to.stopped = true;
+            return parent;
+        }
+        if (parent == nullptr) {
+            current->stopped = true;
+            ended = true;
+            return nullptr;
+        }
+        frame = parent;
+    }
+}
+
+void run_child_next(continuation& to, promise_base& child) noexcept {
+    child.to = &to;
+    this_worker()->next = &child;
+}
+
+void run_parent_next(promise_base& finished) noexcept {
+    worker& worker = *this_worker();
+    worker.next = finished.to->parent;
+    if (worker.next == nullptr) {
+        worker.current->error = std::exchange(finished.error, nullptr);
+        worker.ended = true;
+    }
+}
+
+void unwind_next(promise_base& from) noexcept { this_worker()->unwind_from = &from; }
+
+task_record* current_task_or_null() noexcept {
+    worker* worker = this_worker();
+    return worker == nullptr ? nullptr : worker->current;
+}
+
+void* allocate_frame(std::size_t size) {
+    void* frame = ::operator new(size);
+    lowlevel::count(lowlevel::counted::frame, +1);
+    return frame;
+}
+
+void free_frame(void* frame, std::size_t size) noexcept {
+    lowlevel::count(lowlevel::counted::frame, -1);
+    ::operator delete(frame, size);
+}
+
+}  // namespace detail
+
+bool testing::set_yield_every_operation(bool on) noexcept {
+    return covey::detail::yield_every_operation.exchange(on, lowlevel::order::relaxed);
+}
+
+}  // namespace covey

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <covey/detail/promise.hpp>
+#include <covey/detail/task_record.hpp>
+
+namespace covey::detail {
+
+// One thread of a run, and the one place that resumes coroutines.
+//
+// What      Takes a task, resumes its leaf, then whatever frame that one named as the next, until
+//           the task waits or ends. A frame that suspends says what comes next in `next`, or in
+//           `unwind_from` where to start destroying frames; a task that waits says nothing, because
+//           from then on another worker may already be running it.
+// Threads   Belongs to its thread.
+class worker {
+ public:
+    explicit worker(runtime_core& core) noexcept : core_(core) {}
+
+    // Runs tasks until the run ends.
+    void run() noexcept;
+
+    // How many operations a task may finish without waiting before it yields to others.
+    static constexpr unsigned budget_per_turn = 128;
+
+    task_record* current = nullptr;
+    promise_base* next = nullptr;
+    promise_base* unwind_from = nullptr;
+    unsigned budget = 0;
+    bool ended = false;  // the current task's root frame has finished or is destroyed
+    std::int64_t clock_reading = 0;
+
+    [[nodiscard]] runtime_core& core() noexcept { return core_; }
+
+ private:
+    void run_task(task_record& task) noexcept;
+    [[nodiscard]] promise_base* where_to_resume(task_record& task) noexcept;
+    [[nodiscard]] promise_base* start(task_record& task) noexcept;
+    [[nodiscard]] promise_base* unwind(promise_base& leaf) noexcept;
+
+    runtime_core& core_;
+};
+
+// The calling thread's worker, or null. A function, so that no thread-local address is kept across
+// a suspension.
+[[nodiscard]] worker* this_worker() noexcept;
+[[nodiscard]] bool yields_every_operation() noexcept;
+
+// The task has ended: frees what it owned, tells its nursery and those who wait for it.
+void end_task(task_record& task) noexcept;
+
+}  // namespace covey::detail
