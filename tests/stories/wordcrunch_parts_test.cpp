@@ -5,13 +5,13 @@
 #include "options.hpp"
 #include "read.hpp"
 #include "report.hpp"
+#include "stories/scratch_folder.hpp"
 #include "support/catch.hpp"
 #include "tokenizer.hpp"
 #include "walk.hpp"
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <initializer_list>
 #include <map>
 #include <string>
@@ -23,40 +23,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A folder of its own, gone at the end.
-class scratch_folder {
- public:
-    scratch_folder() {
-        std::string pattern = (fs::temp_directory_path() / "wordcrunch-XXXXXX").string();
-        REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-        path_ = pattern;
-    }
-    scratch_folder(const scratch_folder&) = delete;
-    scratch_folder& operator=(const scratch_folder&) = delete;
-    ~scratch_folder() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
+using covey_tests::scratch_folder;
+using strings = std::vector<std::string>;
 
-    [[nodiscard]] std::string at(const std::string& name) const { return (path_ / name).string(); }
-
-    std::string write(const std::string& name, std::string_view text) const {
-        fs::create_directories(fs::path(at(name)).parent_path());
-        std::ofstream(at(name), std::ios::binary) << text;
-        return at(name);
-    }
-
- private:
-    fs::path path_;
-};
-
-std::vector<std::string> words_of(std::string_view text) {
-    std::vector<std::string> words;
+strings words_of(std::string_view text) {
+    strings words;
     wordcrunch::for_each_word(text, [&](std::string_view word) { words.emplace_back(word); });
     return words;
 }
-
-using strings = std::vector<std::string>;
 
 struct read_outcome {
     strings words;
