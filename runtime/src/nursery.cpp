@@ -152,10 +152,7 @@ bool nursery_block::is_joined_locked(const nursery& joined) noexcept {
 namespace {
 
 void wake(lowlevel::wait_node* joiner) noexcept {
-    if (joiner == nullptr) return;
-    lowlevel::wake_list woken;
-    woken.add(*joiner);
-    woken.wake_all();
+    if (joiner != nullptr) joiner->wake();
 }
 
 }  // namespace

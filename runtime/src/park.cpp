@@ -5,8 +5,11 @@
 #include "runtime_core.hpp"
 #include "worker.hpp"
 
+#include <covey/error.hpp>
 #include <covey/lowlevel/census.hpp>
 #include <covey/lowlevel/thread.hpp>
+
+#include <fmt/format.h>
 
 #include <sched.h>
 
@@ -69,10 +72,20 @@ std::size_t count_waiting(const wait_list& list) noexcept {
 }
 
 void wake_list::wake_all() noexcept {
-    while (wait_node* node = nodes_.pop_front()) {
-        count(counted::waiter, -1);
-        node->who->wake();  // the node is gone with its waiter
-    }
+    while (wait_node* node = nodes_.pop_front()) node->wake();
+}
+
+void wait_node::wake() noexcept {
+    count(counted::waiter, -1);
+    who->wake();
+}
+
+void refuse_to_block_worker(const char* call, const char* instead) {
+    const detail::task_record* task = detail::current_task_or_null();
+    if (task == nullptr) return;
+    throw would_deadlock_error(
+        fmt::format("{} in task '{}' would block the worker that runs it: co_await {} instead",
+                    call, detail::task_name(*task), instead));
 }
 
 bool wait_operation::await_ready() {

@@ -119,6 +119,7 @@ enum class wait_result : std::uint8_t {
     closed,  // the handle that was waited on was closed
     broken,  // nobody is left to receive
     ended,   // nobody is left to send
+    full,    // there was no room, and the sender asked not to wait
 };
 
 class wait_node;
@@ -129,12 +130,16 @@ class wait_node : public list_hook {
  public:
     waiter* who = nullptr;
     wait_operation* operation =
-        nullptr;           // what the word is armed with: the node's own, or a select
-    void* slot = nullptr;  // where a value is put or found
+        nullptr;                    // what the word is armed with: the node's own, or a select
+    void* slot = nullptr;           // where a value is put or found
+    const void* through = nullptr;  // the handle that was used, where handles matter
     wait_result result = wait_result::done;
 
     // Completer, holding the lock, node unlinked: true when this wait is now over.
     [[nodiscard]] bool claim() noexcept;
+    // Completer, with no lock held, after claim() and storing the result: lets the waiter go on.
+    // The node is gone with it.
+    void wake() noexcept;
     // Owner, holding the lock: out of the list, unless a completer took it out before.
     void leave(wait_list& list) noexcept;
 };
@@ -203,6 +208,7 @@ class wait_operation : private wait_node {
     virtual void unlink() noexcept = 0;  // locked; takes node() out again, if it is still in
 
     [[nodiscard]] wait_node& node() noexcept { return *this; }
+    [[nodiscard]] const wait_node& node() const noexcept { return *this; }
 
  private:
     enum class step : std::uint8_t { park, yield, unwind };
@@ -221,5 +227,9 @@ inline bool wait_node::claim() noexcept {
 inline void wait_node::leave(wait_list& list) noexcept {
     if (is_linked()) list.remove(*this);
 }
+
+// For calls that block a thread: throws would_deadlock_error on a worker, whose own tasks would
+// have to end the wait. `call` is its name, `instead` what to await.
+void refuse_to_block_worker(const char* call, const char* instead);
 
 }  // namespace covey::lowlevel

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The core of covey: every room that needs neither CAF nor Asio.
+
+#include <covey/channels.hpp>
+#include <covey/runtime.hpp>

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The untyped half of a memory channel, compiled once: what the typed skin in channel.hpp calls.
+//
+// What      element_type tells the core how to move and destroy; endpoint is one open end, which
+//           handles and pending operations share; channel_operation waits on a channel.
+// Lifetime  An endpoint is counted by its handle and by the operations made from it; a channel by
+//           its endpoints. So an operation holds the channel, not the handle.
+
+#include <covey/fwd.hpp>
+#include <covey/lowlevel/park.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <source_location>
+#include <utility>
+
+namespace covey {
+
+// What a full channel does with one value more.
+enum class overflow : std::uint8_t {
+    block,        // the sender waits: backpressure
+    drop_newest,  // the new value is dropped and counted
+    drop_oldest,  // the longest-buffered value is dropped and counted
+    fail,         // channel_full_error, the value stays with the sender
+};
+
+// A channel at one instant. The ends count open handles; blocked threads count as waiting.
+struct channel_statistics {
+    std::size_t current_buffer_used = 0;
+    std::size_t max_buffer_size = 0;  // SIZE_MAX: unbounded
+    std::size_t open_send_channels = 0;
+    std::size_t open_receive_channels = 0;
+    std::size_t tasks_waiting_send = 0;
+    std::size_t tasks_waiting_receive = 0;
+    std::size_t peak_buffer_used = 0;  // the most that a send has left in the buffer
+    std::size_t dropped = 0;
+};
+
+namespace detail {
+
+// How the core handles values whose type it doesn't know. Neither function throws.
+struct element_type {
+    std::size_t size;
+    std::size_t alignment;
+    void (*move)(void* to, void* from) noexcept;  // constructs `to` from `from`, which stays
+    void (*destroy)(void* value) noexcept;
+};
+
+class channel_core;
+
+// One open end of a channel: what a handle points to. Its lock is the channel's.
+class endpoint {
+ public:
+    enum class side : bool { send, receive };
+
+    endpoint(channel_core& core, side which) noexcept : core_(core), side_(which) {}
+    endpoint(const endpoint&) = delete;
+    endpoint& operator=(const endpoint&) = delete;
+
+    void add_reference() noexcept { references_.fetch_add(1, lowlevel::order::relaxed); }
+    void drop_reference() noexcept {
+        if (references_.fetch_sub(1, lowlevel::order::acq_rel) == 1) destroy();
+    }
+
+    [[nodiscard]] channel_core& core() const noexcept { return core_; }
+
+ private:
+    friend class channel_core;
+
+    ~endpoint() = default;
+    void destroy() noexcept;
+
+    channel_core& core_;
+    const side side_;
+    bool closed_ = false;  // guarded by the channel's lock
+    lowlevel::atomic<std::uint32_t> references_{1};
+};
+
+// Keeps an endpoint, and so its channel, but doesn't keep it open.
+class endpoint_reference {
+ public:
+    explicit endpoint_reference(endpoint& counted) noexcept : endpoint_(&counted) {
+        counted.add_reference();
+    }
+    endpoint_reference(endpoint_reference&& other) noexcept
+        : endpoint_(std::exchange(other.endpoint_, nullptr)) {}
+    endpoint_reference& operator=(endpoint_reference&&) = delete;
+    ~endpoint_reference() {
+        if (endpoint_ != nullptr) endpoint_->drop_reference();
+    }
+    endpoint& operator*() const noexcept { return *endpoint_; }
+
+ private:
+    endpoint* endpoint_;
+};
+
+// The untyped part of a handle: owns one open end, and closes it.
+class channel_handle {
+ public:
+    channel_handle(channel_handle&& other) noexcept
+        : endpoint_(std::exchange(other.endpoint_, nullptr)) {}
+    channel_handle& operator=(channel_handle&& other) noexcept {
+        channel_handle taken(std::move(other));
+        std::swap(endpoint_, taken.endpoint_);
+        return *this;
+    }
+
+    // No more through this handle: wakes those who wait on it. Idempotent; not a checkpoint; any
+    // thread. The last sender's ends the channel, the last receiver's breaks it and destroys what
+    // is buffered.
+    void close() noexcept;
+    [[nodiscard]] bool closed() const noexcept;
+    // Any thread. Cost: one lock, and a walk over those who wait.
+    [[nodiscard]] channel_statistics statistics() const;
+
+ protected:
+    explicit channel_handle(endpoint* owned) noexcept : endpoint_(owned) {}
+    ~channel_handle();
+
+    [[nodiscard]] endpoint* clone_endpoint() const;
+    // The open end that an operation goes through; closed_resource_error after a move.
+    [[nodiscard]] endpoint& through(const char* verb) const;
+
+ private:
+    endpoint* endpoint_;  // null: moved from
+};
+
+struct endpoint_pair {
+    endpoint* send;
+    endpoint* receive;
+};
+
+inline constexpr std::size_t unbounded_capacity = static_cast<std::size_t>(-1);
+
+[[nodiscard]] endpoint_pair make_channel(const element_type& type, std::size_t capacity,
+                                         overflow policy, const std::source_location& place);
+[[noreturn]] void throw_negative_capacity();
+
+// Base of sending and receiving: holds its endpoint, waits under the channel's lock.
+class channel_operation : public lowlevel::wait_operation {
+ protected:
+    channel_operation(const lowlevel::wait_traits& traits, endpoint& used) noexcept
+        : wait_operation(traits), endpoint_(used) {}
+    channel_operation(channel_operation&& other) noexcept = default;
+
+    void lock() noexcept final;
+    void unlock() noexcept final;  // and wakes whom the operation has served
+
+    endpoint_reference endpoint_;
+    lowlevel::wait_node* served_ = nullptr;
+};
+
+class send_operation_base : public channel_operation {
+ public:
+    // Throws what became of the value, if it wasn't delivered.
+    void await_resume() const;
+
+ protected:
+    explicit send_operation_base(endpoint& used) noexcept;
+    send_operation_base(send_operation_base&& other) noexcept = default;
+
+    // Before it starts: the value, and room for one that drop_oldest pushes out.
+    void prepare(void* value, void* room_for_dropped) noexcept;
+    [[nodiscard]] bool has_dropped() const noexcept { return has_dropped_; }
+
+ private:
+    bool try_now() final;
+    void link() noexcept final;
+    void unlink() noexcept final;
+
+    void* room_for_dropped_ = nullptr;
+    bool has_dropped_ = false;
+};
+
+class receive_operation_base : public channel_operation {
+ protected:
+    explicit receive_operation_base(endpoint& used) noexcept;
+    receive_operation_base(receive_operation_base&& other) noexcept = default;
+
+    void prepare(void* slot) noexcept { node().slot = slot; }
+    // True: there is a value in the slot. False: the channel has ended. Throws
+    // closed_resource_error.
+    [[nodiscard]] bool received();
+    [[noreturn]] void throw_ended() const;
+
+ private:
+    bool try_now() final;
+    void link() noexcept final;
+    void unlink() noexcept final;
+};
+
+// The synchronous calls. `value` is moved from only when sent.
+[[nodiscard]] bool try_send_now(endpoint& used, void* value, void* room_for_dropped,
+                                bool& has_dropped);
+enum class try_received : std::uint8_t { value, would_block };
+[[nodiscard]] try_received try_receive_now(endpoint& used, void* slot);
+// Up to `most` values that are there, each given to take(context, value) with the lock held.
+void receive_available(endpoint& used, std::size_t most, void* context,
+                       void (*take)(void* context, void* value) noexcept) noexcept;
+
+}  // namespace detail
+}  // namespace covey

@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "channel_core.hpp"
+
+#include <covey/channel.hpp>
+#include <covey/lowlevel/census.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+
+namespace covey::detail {
+
+using lowlevel::count;
+using lowlevel::counted;
+using lowlevel::locked;
+using lowlevel::wait_list;
+using lowlevel::wait_node;
+using lowlevel::wait_result;
+using lowlevel::wake_list;
+
+channel_core::channel_core(const element_type& type, std::size_t capacity, overflow policy,
+                           const std::source_location& place)
+    : type_(type), capacity_(capacity), policy_(policy), place_(place), buffer_(type) {}
+
+// The whole of sending, in the order of M10; send() is this plus parking.
+channel_core::sent channel_core::try_send_locked(const endpoint& through, send_request& request,
+                                                 wait_node*& served) {
+    if (through.closed_) return sent::closed;
+    if (open_receivers_ == 0) return sent::broken;
+    if (wait_node* receiver = claim_first(receivers_)) {
+        type_.move(receiver->slot, request.value);
+        receiver->result = wait_result::done;
+        served = receiver;
+        return sent::yes;
+    }
+    if (has_room()) {
+        buffer_locked(request.value);
+        return sent::yes;
+    }
+    switch (policy_) {
+        case overflow::block: return sent::would_block;
+        case overflow::fail: return sent::full;
+        case overflow::drop_newest: ++dropped_; return sent::yes;
+        case overflow::drop_oldest: break;
+    }
+    ++dropped_;
+    if (capacity_ == 0) return sent::yes;  // a rendezvous has no older value to drop
+    buffer_.pop(request.room_for_dropped);
+    request.has_dropped = true;
+    buffer_locked(request.value);
+    return sent::yes;
+}
+
+// The whole of receiving, in the order of M20. A value leaves the buffer and the sender that has
+// waited longest takes the freed place, so nobody can barge in.
+channel_core::received channel_core::try_receive_locked(const endpoint& through, void* slot,
+                                                        wait_node*& served) noexcept {
+    if (through.closed_) return received::closed;
+    if (buffer_.count() != 0) {
+        buffer_.pop(slot);
+        if (wait_node* sender = claim_first(senders_)) {
+            buffer_.push(sender->slot);  // into the place just freed: no room to make
+            sender->result = wait_result::done;
+            served = sender;
+        }
+        return received::yes;
+    }
+    if (wait_node* sender = claim_first(senders_)) {
+        type_.move(slot, sender->slot);
+        sender->result = wait_result::done;
+        served = sender;
+        return received::yes;
+    }
+    if (open_senders_ == 0) return received::ended;
+    return received::would_block;
+}
+
+// Whoever was cancelled meanwhile is passed over: its worker finds the node out of the list.
+wait_node* channel_core::claim_first(wait_list& waiting) noexcept {
+    while (wait_node* first = waiting.pop_front()) {
+        if (first->claim()) return first;
+    }
+    return nullptr;
+}
+
+void channel_core::buffer_locked(void* value) {
+    buffer_.make_room(capacity_);
+    buffer_.push(value);
+    peak_ = std::max(peak_, buffer_.count());
+}
+
+endpoint* channel_core::open_locked(endpoint* fresh) noexcept {
+    ++(fresh->side_ == endpoint::side::send ? open_senders_ : open_receivers_);
+    add_reference();
+    count(counted::handle, +1);
+    return fresh;
+}
+
+endpoint* channel_core::clone(endpoint& original) {
+    std::unique_ptr<endpoint, deleter> fresh(new endpoint(*this, original.side_));
+    const locked held(lock_);
+    return original.closed_ ? nullptr : open_locked(fresh.release());
+}
+
+void channel_core::close(endpoint& closing) noexcept {
+    wake_list woken;
+    ring discarded(type_);
+    {
+        const locked held(lock_);
+        if (closing.closed_) return;
+        closing.closed_ = true;
+        end_waits_locked(waiting(closing.side_), &closing, wait_result::closed, woken);
+        if (closing.side_ == endpoint::side::send) {
+            if (--open_senders_ == 0)
+                end_waits_locked(receivers_, nullptr, wait_result::ended, woken);
+        } else if (--open_receivers_ == 0) {
+            end_waits_locked(senders_, nullptr, wait_result::broken, woken);
+            buffer_.swap(discarded);
+        }
+    }
+    count(counted::handle, -1);
+    woken.wake_all();
+}
+
+void channel_core::end_waits_locked(wait_list& waiting, const endpoint* only_through,
+                                    wait_result result, wake_list& woken) noexcept {
+    wait_node* next = nullptr;
+    for (wait_node* node = waiting.front(); node != nullptr; node = next) {
+        next = waiting.after(*node);
+        if (only_through != nullptr && node->through != only_through) continue;
+        waiting.remove(*node);
+        if (!node->claim()) continue;
+        node->result = result;
+        woken.add(*node);
+    }
+}
+
+void channel_core::receive_available(const endpoint& through, std::size_t most, void* context,
+                                     void (*take)(void* context, void* value) noexcept) noexcept {
+    wake_list woken;
+    {
+        const locked held(lock_);
+        if (through.closed_) return;
+        for (; most != 0; --most) {
+            wait_node* sender = nullptr;
+            if (buffer_.count() != 0) {
+                take(context, buffer_.front());
+                buffer_.drop_front();
+                sender = claim_first(senders_);
+                if (sender != nullptr) buffer_.push(sender->slot);
+            } else {
+                sender = claim_first(senders_);
+                if (sender == nullptr) break;
+                take(context, sender->slot);
+            }
+            if (sender == nullptr) continue;
+            sender->result = wait_result::done;
+            woken.add(*sender);
+        }
+    }
+    woken.wake_all();
+}
+
+bool channel_core::is_closed(const endpoint& asked) noexcept {
+    const locked held(lock_);
+    return asked.closed_;
+}
+
+channel_statistics channel_core::statistics() noexcept {
+    const locked held(lock_);
+    return {.current_buffer_used = buffer_.count(),
+            .max_buffer_size = capacity_,
+            .open_send_channels = open_senders_,
+            .open_receive_channels = open_receivers_,
+            .tasks_waiting_send = count_waiting(senders_),
+            .tasks_waiting_receive = count_waiting(receivers_),
+            .peak_buffer_used = peak_,
+            .dropped = dropped_};
+}
+
+std::string channel_core::name() const {
+    std::string_view file = place_.file_name();
+    file.remove_prefix(file.rfind('/') + 1);
+    return fmt::format("channel {}:{}", file, place_.line());
+}
+
+void endpoint::destroy() noexcept {
+    channel_core& core = core_;
+    delete this;
+    core.drop_reference();
+}
+
+namespace {
+
+// A buffer that no address space holds; beyond it a capacity is a mistake.
+constexpr std::size_t most_bytes = std::size_t{1} << 47;
+
+constexpr lowlevel::wait_traits waits_to_send{"send"};
+constexpr lowlevel::wait_traits waits_to_receive{"receive"};
+
+[[noreturn]] void throw_closed(const channel_core& core, std::string_view verb) {
+    throw closed_resource_error(
+        fmt::format("{} on {}: this end was closed; clone() an end for each task that closes its "
+                    "own",
+                    verb, core.name()));
+}
+
+[[noreturn]] void throw_broken(const channel_core& core) {
+    throw broken_resource_error(
+        fmt::format("send on {}: all receivers are gone, nobody will take the value", core.name()));
+}
+
+[[noreturn]] void throw_end(const channel_core& core) {
+    throw end_of_channel(
+        fmt::format("receive on {}: all senders are gone and everything is received; next() gives "
+                    "nullopt instead",
+                    core.name()));
+}
+
+[[noreturn]] void throw_full(const channel_core& core) {
+    throw channel_full_error(
+        fmt::format("send on {}: it is full, and overflow::fail was asked for", core.name()));
+}
+
+}  // namespace
+
+void throw_negative_capacity() {
+    throw std::invalid_argument(
+        "open_memory_channel: the capacity is negative; 0 makes a rendezvous, covey::unbounded "
+        "has no limit");
+}
+
+void throw_zero_maximum() {
+    throw std::invalid_argument("receive_many: it gives at least one value, so max can't be 0");
+}
+
+endpoint_pair make_channel(const element_type& type, std::size_t capacity, overflow policy,
+                           const std::source_location& place) {
+    if (capacity != unbounded_capacity && capacity > most_bytes / type.size) {
+        throw std::invalid_argument(
+            fmt::format("open_memory_channel: a capacity of {} values of {} bytes is more than "
+                        "memory can hold; covey::unbounded has no limit",
+                        capacity, type.size));
+    }
+    return channel_core::make(type, capacity, policy, place);
+}
+
+endpoint_pair channel_core::make(const element_type& type, std::size_t capacity, overflow policy,
+                                 const std::source_location& place) {
+    std::unique_ptr<channel_core, deleter> core(new channel_core(type, capacity, policy, place));
+    std::unique_ptr<endpoint, deleter> send(new endpoint(*core, endpoint::side::send));
+    std::unique_ptr<endpoint, deleter> receive(new endpoint(*core, endpoint::side::receive));
+    channel_core& opened = *core.release();
+    return {opened.open_locked(send.release()), opened.open_locked(receive.release())};
+}
+
+channel_handle::~channel_handle() {
+    if (endpoint_ == nullptr) return;
+    endpoint_->core().close(*endpoint_);
+    endpoint_->drop_reference();
+}
+
+void channel_handle::close() noexcept {
+    if (endpoint_ != nullptr) endpoint_->core().close(*endpoint_);
+}
+
+bool channel_handle::closed() const noexcept {
+    return endpoint_ == nullptr || endpoint_->core().is_closed(*endpoint_);
+}
+
+channel_statistics channel_handle::statistics() const {
+    return through("statistics").core().statistics();
+}
+
+endpoint* channel_handle::clone_endpoint() const {
+    endpoint& original = through("clone");
+    endpoint* clone = original.core().clone(original);
+    if (clone == nullptr) throw_closed(original.core(), "clone");
+    return clone;
+}
+
+endpoint& channel_handle::through(const char* verb) const {
+    if (endpoint_ == nullptr) {
+        throw closed_resource_error(
+            fmt::format("{} on an end of a channel that was moved from; use the one that it was "
+                        "moved to",
+                        verb));
+    }
+    return *endpoint_;
+}
+
+void channel_operation::lock() noexcept { (*endpoint_).core().lock().lock(); }
+
+void channel_operation::unlock() noexcept {
+    lowlevel::wait_node* served = std::exchange(served_, nullptr);
+    (*endpoint_).core().lock().unlock();
+    if (served != nullptr) served->wake();
+}
+
+send_operation_base::send_operation_base(endpoint& used) noexcept
+    : channel_operation(waits_to_send, used) {}
+
+void send_operation_base::prepare(void* value, void* room_for_dropped) noexcept {
+    node().slot = value;
+    room_for_dropped_ = room_for_dropped;
+}
+
+bool send_operation_base::try_now() {
+    channel_core::send_request request{node().slot, room_for_dropped_};
+    const auto sent = (*endpoint_).core().try_send_locked(*endpoint_, request, served_);
+    has_dropped_ = request.has_dropped;
+    switch (sent) {
+        case channel_core::sent::would_block: return false;
+        case channel_core::sent::yes: node().result = wait_result::done; break;
+        case channel_core::sent::closed: node().result = wait_result::closed; break;
+        case channel_core::sent::broken: node().result = wait_result::broken; break;
+        case channel_core::sent::full: node().result = wait_result::full; break;
+    }
+    return true;
+}
+
+void send_operation_base::link() noexcept {
+    node().through = &*endpoint_;
+    (*endpoint_).core().waiting(endpoint::side::send).push_back(node());
+}
+void send_operation_base::unlink() noexcept {
+    node().leave((*endpoint_).core().waiting(endpoint::side::send));
+}
+
+void send_operation_base::await_resume() const {
+    const channel_core& core = (*endpoint_).core();
+    switch (node().result) {
+        case wait_result::done: return;
+        case wait_result::closed: throw_closed(core, "send");
+        case wait_result::full: throw_full(core);
+        case wait_result::broken:
+        case wait_result::ended: throw_broken(core);
+    }
+}
+
+receive_operation_base::receive_operation_base(endpoint& used) noexcept
+    : channel_operation(waits_to_receive, used) {}
+
+bool receive_operation_base::try_now() {
+    switch ((*endpoint_).core().try_receive_locked(*endpoint_, node().slot, served_)) {
+        case channel_core::received::would_block: return false;
+        case channel_core::received::yes: node().result = wait_result::done; break;
+        case channel_core::received::closed: node().result = wait_result::closed; break;
+        case channel_core::received::ended: node().result = wait_result::ended; break;
+    }
+    return true;
+}
+
+void receive_operation_base::link() noexcept {
+    node().through = &*endpoint_;
+    (*endpoint_).core().waiting(endpoint::side::receive).push_back(node());
+}
+void receive_operation_base::unlink() noexcept {
+    node().leave((*endpoint_).core().waiting(endpoint::side::receive));
+}
+
+bool receive_operation_base::received() {
+    if (node().result == wait_result::closed) throw_closed((*endpoint_).core(), "receive");
+    return node().result == wait_result::done;
+}
+
+void receive_operation_base::throw_ended() const { throw_end((*endpoint_).core()); }
+
+bool try_send_now(endpoint& used, void* value, void* room_for_dropped, bool& has_dropped) {
+    channel_core& core = used.core();
+    channel_core::send_request request{value, room_for_dropped};
+    wait_node* served = nullptr;
+    auto sent = channel_core::sent::would_block;
+    {
+        const locked held(core.lock());
+        sent = core.try_send_locked(used, request, served);
+    }
+    if (served != nullptr) served->wake();
+    has_dropped = request.has_dropped;
+    switch (sent) {
+        case channel_core::sent::yes: return true;
+        case channel_core::sent::would_block: return false;
+        case channel_core::sent::closed: throw_closed(core, "try_send");
+        case channel_core::sent::broken: throw_broken(core);
+        case channel_core::sent::full: throw_full(core);
+    }
+    return false;
+}
+
+try_received try_receive_now(endpoint& used, void* slot) {
+    channel_core& core = used.core();
+    wait_node* served = nullptr;
+    auto received = channel_core::received::would_block;
+    {
+        const locked held(core.lock());
+        received = core.try_receive_locked(used, slot, served);
+    }
+    if (served != nullptr) served->wake();
+    switch (received) {
+        case channel_core::received::yes: return try_received::value;
+        case channel_core::received::would_block: break;
+        case channel_core::received::closed: throw_closed(core, "try_receive");
+        case channel_core::received::ended: throw_end(core);
+    }
+    return try_received::would_block;
+}
+
+void receive_available(endpoint& used, std::size_t most, void* context,
+                       void (*take)(void* context, void* value) noexcept) noexcept {
+    used.core().receive_available(used, most, context, take);
+}
+
+}  // namespace covey::detail

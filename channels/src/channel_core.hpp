@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "ring.hpp"
+
+#include <covey/detail/channel_core.hpp>
+
+#include <cstddef>
+#include <source_location>
+#include <string>
+
+namespace covey::detail {
+
+// What a memory channel is, whatever it carries.
+//
+// What       A ring of buffered values, a list of waiting senders and one of waiting receivers.
+// Invariants (M32) A receiver waits: nothing is buffered and no sender waits. A sender waits: the
+//            buffer is full. So a value has one way to go: to the waiting receiver, into the
+//            buffer, or it waits with its sender.
+// Threads    Everything under lock_, a spin lock held for a few moves. Waiters are woken, and
+//            values destroyed, after it is released. A waiter that was cancelled may still stand
+//            in a list: claim() tells, and the next one is tried in the same call.
+// Lifetime   Counted by endpoints.
+// Rejected   A lock-free ring: it can't serve waiters in order without barging, nor take a value
+//            back from a receiver that was cancelled. A list of endpoints to close by: closing
+//            walks the waiters instead, who know their endpoint.
+class channel_core {
+ public:
+    channel_core(const channel_core&) = delete;
+    channel_core& operator=(const channel_core&) = delete;
+
+    enum class sent { yes, would_block, closed, broken, full };
+    enum class received { yes, would_block, closed, ended };
+
+    // A value that drop_oldest pushed out goes to `dropped`; who was served, to `served`.
+    struct send_request {
+        void* value;
+        void* room_for_dropped;
+        bool has_dropped = false;
+    };
+    [[nodiscard]] sent try_send_locked(const endpoint& through, send_request& request,
+                                       lowlevel::wait_node*& served);
+    [[nodiscard]] received try_receive_locked(const endpoint& through, void* slot,
+                                              lowlevel::wait_node*& served) noexcept;
+
+    [[nodiscard]] static endpoint_pair make(const element_type& type, std::size_t capacity,
+                                            overflow policy, const std::source_location& place);
+    [[nodiscard]] endpoint* clone(endpoint& original);
+    void close(endpoint& closing) noexcept;
+    [[nodiscard]] bool is_closed(const endpoint& asked) noexcept;
+    [[nodiscard]] channel_statistics statistics() noexcept;
+    void receive_available(const endpoint& through, std::size_t most, void* context,
+                           void (*take)(void* context, void* value) noexcept) noexcept;
+
+    [[nodiscard]] lowlevel::spin_lock& lock() noexcept { return lock_; }
+    [[nodiscard]] lowlevel::wait_list& waiting(endpoint::side which) noexcept {
+        return which == endpoint::side::send ? senders_ : receivers_;
+    }
+    // "channel main.cpp:12"
+    [[nodiscard]] std::string name() const;
+
+    void add_reference() noexcept { references_.fetch_add(1, lowlevel::order::relaxed); }
+    void drop_reference() noexcept {
+        if (references_.fetch_sub(1, lowlevel::order::acq_rel) == 1) delete this;
+    }
+
+ private:
+    // Of what was made and not yet opened.
+    struct deleter {
+        void operator()(channel_core* core) const noexcept { delete core; }
+        void operator()(endpoint* end) const noexcept { delete end; }
+    };
+
+    channel_core(const element_type& type, std::size_t capacity, overflow policy,
+                 const std::source_location& place);
+    ~channel_core() = default;
+
+    endpoint* open_locked(endpoint* fresh) noexcept;
+
+    [[nodiscard]] static lowlevel::wait_node* claim_first(lowlevel::wait_list& waiting) noexcept;
+    [[nodiscard]] bool has_room() const noexcept { return buffer_.count() < capacity_; }
+    void buffer_locked(void* value);
+    static void end_waits_locked(lowlevel::wait_list& waiting, const endpoint* only_through,
+                                 lowlevel::wait_result result, lowlevel::wake_list& woken) noexcept;
+
+    // Constant.
+    const element_type& type_;
+    const std::size_t capacity_;
+    const overflow policy_;
+    const std::source_location place_;
+
+    lowlevel::atomic<std::uint32_t> references_{0};
+
+    // Guarded by lock_.
+    lowlevel::spin_lock lock_;
+    ring buffer_;
+    lowlevel::wait_list senders_;
+    lowlevel::wait_list receivers_;
+    std::size_t open_senders_ = 0;
+    std::size_t open_receivers_ = 0;
+    std::size_t peak_ = 0;
+    std::size_t dropped_ = 0;
+};
+
+}  // namespace covey::detail
