@@ -6,14 +6,11 @@
 #include <covey/error.hpp>
 #include <covey/task.hpp>
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <limits>
-#include <memory>
 #include <new>
 #include <optional>
-#include <ranges>
 #include <source_location>
 #include <type_traits>
 #include <utility>
@@ -72,7 +69,7 @@ class [[nodiscard]] send_channel : public detail::channel_handle {
 
     // Sends the elements of a range in order, each moved from when accepted; gives how many. On an
     // error or cancellation the rest is untouched. A checkpoint. Cost: one frame.
-    template <std::ranges::input_range R>
+    template <class R>
     task<std::size_t> send_all(R& range) const;
 
     // For ordinary threads, with or without a run: blocks while the channel is full. On a worker:

@@ -96,7 +96,7 @@ void channel_core::buffer_locked(void* value) {
 endpoint* channel_core::open_locked(endpoint* fresh) noexcept {
     ++(fresh->side_ == endpoint::side::send ? open_senders_ : open_receivers_);
     add_reference();
-    count(counted::handle, +1);
+    count(counted::handles, +1);
     return fresh;
 }
 
@@ -122,7 +122,7 @@ void channel_core::close(endpoint& closing) noexcept {
             buffer_.swap(discarded);
         }
     }
-    count(counted::handle, -1);
+    count(counted::handles, -1);
     woken.wake_all();
 }
 

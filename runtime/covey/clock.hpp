@@ -4,9 +4,15 @@
 #include <covey/fwd.hpp>
 #include <covey/lowlevel/atomic.hpp>
 
-#include <chrono>
-#include <limits>
 #include <type_traits>
+
+// Durations and time points without the calendars: <chrono> pulls in 40,000 lines of formatting and
+// streams that no file pays for who only sleeps a second. Elsewhere it is all there is.
+#if __has_include(<bits/chrono.h>)
+#include <bits/chrono.h>
+#else
+#include <chrono>
+#endif
 
 namespace covey {
 

@@ -5,7 +5,6 @@
 #include <covey/outcome.hpp>
 
 #include <exception>
-#include <memory>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -54,7 +53,7 @@ class exception_group : public std::exception {
     [[nodiscard]] std::pair<std::exception_ptr, std::exception_ptr> split_by(predicate test) const;
 
     struct state;
-    std::shared_ptr<state> state_;
+    state* state_;  // counted: shared by the copies
 };
 
 namespace detail {

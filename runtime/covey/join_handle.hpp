@@ -84,12 +84,13 @@ class joinable_base : public plain_base {
 class joinable_base::wait : public lowlevel::wait_operation {
  protected:
     explicit wait(joinable_base* child);
-    wait(wait&& other) noexcept = default;
+    wait(wait&& other) noexcept;
+    ~wait() override;
     lowlevel::spin_lock& settle_lock() const noexcept { return child_->settle_lock_; }
     // Holding the child's lock: throws unless the child returned a value that is still there.
     void check_returned() const;
 
-    joinable_base* child_;
+    joinable_base* child_;  // counted
 
  private:
     void lock() noexcept final;

@@ -3,6 +3,7 @@
 
 #include "describe.hpp"
 
+#include <covey/lowlevel/atomic.hpp>
 #include <covey/lowlevel/thread.hpp>
 
 #include <fmt/format.h>
@@ -10,6 +11,7 @@
 #include <cstdlib>
 #include <cxxabi.h>
 #include <iterator>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <typeinfo>
@@ -22,6 +24,7 @@ struct exception_group::state {
     std::vector<std::exception_ptr> errors;
     lowlevel::mutex lock;
     std::string text;  // guarded by lock; empty: not made yet
+    lowlevel::atomic<unsigned> references{1};
 
     ~state() { destroy_flat(std::move(errors)); }
 
@@ -76,18 +79,30 @@ std::string detail::describe(const std::exception_ptr& error) {
     }
 }
 
-exception_group::exception_group(std::string_view what, std::vector<std::exception_ptr> errors)
-    : state_(std::make_shared<state>()) {
+exception_group::exception_group(std::string_view what, std::vector<std::exception_ptr> errors) {
     if (errors.empty()) throw std::invalid_argument("exception_group: needs at least one error");
     for (const std::exception_ptr& error : errors)
         if (!error) throw std::invalid_argument("exception_group: an error is null");
-    state_->title = what;
-    state_->errors = std::move(errors);
+    auto fresh = std::make_unique<state>();
+    fresh->title = what;
+    fresh->errors = std::move(errors);
+    state_ = fresh.release();
 }
 
-exception_group::exception_group(const exception_group& other) noexcept = default;
-exception_group& exception_group::operator=(const exception_group& other) noexcept = default;
-exception_group::~exception_group() = default;
+exception_group::exception_group(const exception_group& other) noexcept
+    : std::exception(other), state_(other.state_) {
+    state_->references.fetch_add(1, lowlevel::order::relaxed);
+}
+
+exception_group& exception_group::operator=(const exception_group& other) noexcept {
+    exception_group copy(other);
+    std::swap(state_, copy.state_);
+    return *this;
+}
+
+exception_group::~exception_group() {
+    if (state_->references.fetch_sub(1, lowlevel::order::acq_rel) == 1) delete state_;
+}
 
 std::span<const std::exception_ptr> exception_group::exceptions() const noexcept {
     return state_->errors;

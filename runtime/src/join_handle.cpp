@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <stdexcept>
+#include <utility>
 
 namespace covey::detail {
 
@@ -60,6 +61,14 @@ joinable_base::wait::wait(joinable_base* child) : wait_operation(waits_for_task)
             "covey: a join_handle is awaited after it was moved from; await the one it was moved "
             "to");
     }
+    child->add_reference();
+}
+
+joinable_base::wait::wait(wait&& other) noexcept
+    : wait_operation(std::move(other)), child_(std::exchange(other.child_, nullptr)) {}
+
+joinable_base::wait::~wait() {
+    if (child_ != nullptr) child_->drop_reference();
 }
 
 void joinable_base::wait::lock() noexcept { child_->settle_lock_.lock(); }

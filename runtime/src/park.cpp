@@ -76,7 +76,7 @@ void wake_list::wake_all() noexcept {
 }
 
 void wait_node::wake() noexcept {
-    count(counted::waiter, -1);
+    count(counted::waiters, -1);
     who->wake();
 }
 
@@ -90,10 +90,12 @@ void refuse_to_block_worker(const char* call, const char* instead) {
 
 bool wait_operation::await_ready() {
     detail::task_record& task = detail::current_task(traits_->verb);
-    detail::note_cancel_point(task);
-    if (is_interruptible() && task.word.is_cancelled()) {
-        step_ = step::unwind;
-        return false;
+    if (is_interruptible()) {
+        detail::note_cancel_point(task);
+        if (task.word.is_cancelled()) {
+            step_ = step::unwind;
+            return false;
+        }
     }
     who = &task;
     operation = this;
@@ -149,7 +151,7 @@ void wait_operation::suspend(detail::promise_base& frame) noexcept {
             task.waits_for.store(traits_, order::relaxed);
             task.since.store(worker.clock_reading, order::relaxed);
             task.phase.store(detail::task_phase::waiting, order::relaxed);
-            count(counted::waiter, +1);
+            count(counted::waiters, +1);
             unlock();  // from here on the task may be running elsewhere
             return;
     }
@@ -159,7 +161,7 @@ void wait_operation::withdraw() noexcept {
     lock();
     unlink();
     unlock();
-    count(counted::waiter, -1);
+    count(counted::waiters, -1);
 }
 
 void wait_operation::block_thread() {
@@ -179,7 +181,7 @@ void wait_operation::block_thread() {
     link();
     const bool armed = thread.word.arm(*this);
     COVEY_ASSERT(armed, "a blocking thread can't be cancelled");
-    count(counted::waiter, +1);
+    count(counted::waiters, +1);
     unlock();
     thread.block();
 }

@@ -30,7 +30,10 @@ class root_scope {
     }
     root_scope(const root_scope&) = delete;
     root_scope& operator=(const root_scope&) = delete;
-    ~root_scope() { scope_tree::destroy(place_); }
+    ~root_scope() {
+        scope_tree::retire_root(scope());
+        scope_tree::destroy(place_);
+    }
     [[nodiscard]] cancel_scope& scope() noexcept { return *scope_tree::at(place_); }
 
  private:

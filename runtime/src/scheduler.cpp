@@ -31,12 +31,11 @@ void scheduler::enqueue_all(ready_chain& tasks) noexcept {
 }
 
 scheduler::turn scheduler::next() noexcept {
-    if (timers_are_due()) return {nullptr, false};
+    if (timers_are_due()) return {nullptr, false, false};
     mutex_lock held(lock_);
-    for (;;) {
-        if (task_record* task = pop()) return {task, false};
-        if (stopped_) return {nullptr, true};
-        if (timers_are_due()) return {nullptr, false};
+    for (bool has_waited = false;; has_waited = true) {
+        if (task_record* task = pop()) return {task, false, has_waited};
+        if (stopped_ || timers_are_due()) return {nullptr, stopped_, has_waited};
         park(held);
     }
 }

@@ -38,6 +38,7 @@ class scheduler {
     struct turn {
         task_record* task;
         bool stopped;
+        bool has_waited;  // the caller's clock reading is old
     };
     [[nodiscard]] turn next() noexcept;
 

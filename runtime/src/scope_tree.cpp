@@ -114,6 +114,15 @@ void scope_tree::make_root(cancel_scope& root, runtime_core& core, task_record& 
     main.scope = main.outermost = &root;
 }
 
+// The run is over: handles answer for themselves from now on.
+void scope_tree::retire_root(cancel_scope& root) noexcept {
+    scope_control* control = root.control_.load(lowlevel::order::acquire);
+    if (control == nullptr) return;
+    const mutex_guard held(control->lock);
+    const mutex_guard tree(root.core_->tree_lock());
+    take_leave_locked(root, *control);
+}
+
 void scope_tree::cancel(cancel_scope& scope, cancel_source source,
                         std::string_view reason) noexcept {
     std::string caller;

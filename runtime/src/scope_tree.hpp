@@ -38,6 +38,7 @@ class scope_tree {
     static void adopt_locked(cancel_scope& above, task_record& child) noexcept;
     static void move_locked(cancel_scope& above, task_record& child, ready_chain& woken) noexcept;
     static void make_root(cancel_scope& root, runtime_core& core, task_record& main) noexcept;
+    static void retire_root(cancel_scope& root) noexcept;
 
     static void cancel(cancel_scope& scope, cancel_source source, std::string_view reason) noexcept;
     // Takes the cause, or deletes it when the scope is cancelled already.

@@ -20,9 +20,9 @@ namespace covey::detail {
 using lowlevel::count;
 using lowlevel::counted;
 
-task_record::task_record() noexcept { count(counted::task, +1); }
+task_record::task_record() noexcept { count(counted::tasks, +1); }
 
-task_record::~task_record() { count(counted::task, -1); }
+task_record::~task_record() { count(counted::tasks, -1); }
 
 void task_record::wake() noexcept {
     phase.store(task_phase::ready, lowlevel::order::relaxed);
@@ -31,7 +31,7 @@ void task_record::wake() noexcept {
 
 void complete_into(ready_chain& woken, lowlevel::wait_node& node) noexcept {
     auto& task = static_cast<task_record&>(*node.who);
-    count(counted::waiter, -1);
+    count(counted::waiters, -1);
     task.phase.store(task_phase::ready, lowlevel::order::relaxed);
     woken.add(task);
 }

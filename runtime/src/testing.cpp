@@ -184,12 +184,12 @@ leak_report leaks() noexcept {
     const auto of = [](counted kind) {
         return static_cast<std::size_t>(std::max<std::int64_t>(0, census(kind)));
     };
-    return {.tasks = of(counted::task),
-            .frames = of(counted::frame),
-            .waiters = of(counted::waiter),
-            .handles = of(counted::handle),
-            .timers = of(counted::timer),
-            .threads = of(counted::thread)};
+    return {.tasks = of(counted::tasks),
+            .frames = of(counted::frames),
+            .waiters = of(counted::waiters),
+            .handles = of(counted::handles),
+            .timers = of(counted::timers),
+            .threads = of(counted::threads)};
 }
 
 std::string to_string(const leak_report& report) {

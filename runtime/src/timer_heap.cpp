@@ -15,7 +15,7 @@ bool timer_heap::arm(timer& node, std::int64_t when) noexcept {
     node.when_ = when;
     node.sequence_ = ++armed_so_far_;
     node.armed_ = true;
-    count(counted::timer, +1);
+    count(counted::timers, +1);
     set_root(meld(root_, &node));
     return root_ == &node;
 }
@@ -91,7 +91,7 @@ void timer_heap::set_root(timer* root) noexcept {
 void timer_heap::mark_disarmed(timer& node) noexcept {
     node.armed_ = false;
     node.child_ = node.next_ = node.previous_ = nullptr;
-    count(counted::timer, -1);
+    count(counted::timers, -1);
 }
 
 }  // namespace covey::detail

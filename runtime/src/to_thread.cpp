@@ -91,7 +91,7 @@ void thread_pool::close() noexcept {
 }
 
 void thread_pool::serve(member_list::iterator self) noexcept {
-    lowlevel::count(lowlevel::counted::thread, +1);
+    lowlevel::count(lowlevel::counted::threads, +1);
     pthread_setname_np(pthread_self(), "covey blocking");
     mutex_lock held(lock_);
     for (;;) {
@@ -116,7 +116,7 @@ void thread_pool::serve(member_list::iterator self) noexcept {
         if (is_alone) break;
     }
     held.unlock();
-    lowlevel::count(lowlevel::counted::thread, -1);
+    lowlevel::count(lowlevel::counted::threads, -1);
     drop_reference();
 }
 

@@ -33,6 +33,7 @@ void worker::run() noexcept {
     for (;;) {
         const scheduler::turn turn = core_.scheduler().next();
         if (turn.stopped) break;
+        if (turn.has_waited) clock_reading = core_.now();
         if (turn.task != nullptr)
             run_task(*turn.task);
         else
@@ -132,12 +133,12 @@ task_record* current_task_or_null() noexcept {
 
 void* allocate_frame(std::size_t size) {
     void* frame = ::operator new(size);
-    lowlevel::count(lowlevel::counted::frame, +1);
+    lowlevel::count(lowlevel::counted::frames, +1);
     return frame;
 }
 
 void free_frame(void* frame, std::size_t size) noexcept {
-    lowlevel::count(lowlevel::counted::frame, -1);
+    lowlevel::count(lowlevel::counted::frames, -1);
     ::operator delete(frame, size);
 }
 

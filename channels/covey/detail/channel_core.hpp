@@ -179,7 +179,7 @@ class receive_operation_base : public channel_operation {
     explicit receive_operation_base(endpoint& used) noexcept;
     receive_operation_base(receive_operation_base&& other) noexcept = default;
 
-    void prepare(void* slot) noexcept { node().slot = slot; }
+    void prepare(void* place) noexcept { node().slot = place; }
     // True: there is a value in the slot. False: the channel has ended. Throws
     // closed_resource_error.
     [[nodiscard]] bool received();

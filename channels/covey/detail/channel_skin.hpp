@@ -175,10 +175,11 @@ class [[nodiscard]] receive_many_operation final : public receiving<T> {
     void take_what_else_is_there() noexcept {
         constexpr std::size_t at_once = 1024;
         try {
-            values_.reserve(std::min(most_, at_once));
+            values_.reserve(most_ < at_once ? most_ : at_once);
         } catch (...) {  // then there is room for one value, which is enough
         }
-        receive_available(*this->endpoint_, std::min(most_, values_.capacity()) - 1, &values_,
+        const std::size_t room = values_.capacity();
+        receive_available(*this->endpoint_, (most_ < room ? most_ : room) - 1, &values_,
                           [](void* context, void* value) noexcept {
                               static_cast<std::vector<T>*>(context)->push_back(
                                   std::move(*static_cast<T*>(value)));
@@ -270,7 +271,7 @@ task<std::size_t> send_all_of(endpoint_reference through, R& range) {
 }  // namespace detail
 
 template <class T>
-template <std::ranges::input_range R>
+template <class R>
 task<std::size_t> send_channel<T>::send_all(R& range) const {
     return detail::send_all_of<T>(detail::endpoint_reference(this->through("send_all")), range);
 }

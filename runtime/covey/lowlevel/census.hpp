@@ -7,7 +7,7 @@
 namespace covey::lowlevel {
 
 // What testing::leaks() counts.
-enum class counted : std::uint8_t { task, frame, waiter, handle, timer, thread };
+enum class counted : std::uint8_t { tasks, frames, waiters, handles, timers, threads };
 inline constexpr std::size_t counted_kinds = 6;
 
 // One more, or one fewer, of a kind. Each thread counts for itself, so it costs a plain addition;
