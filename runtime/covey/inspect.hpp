@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <covey/clock.hpp>
+
+#include <cstddef>
 #include <string>
 
 namespace covey {
@@ -9,5 +12,14 @@ namespace covey {
 // since when, nurseries and scopes with their deadlines, children below. For people; the format may
 // change. Throws std::logic_error outside a run. Cost: one lock and a walk over everything.
 [[nodiscard]] std::string dump_task_tree();
+
+// A run at one instant. (R6)
+struct run_statistics {
+    std::size_t tasks_living = 0;    // main and every child that has not ended
+    std::size_t tasks_runnable = 0;  // ready and not running
+    duration time_to_next_deadline = never;
+};
+// Of the calling thread's run. Throws std::logic_error outside a run. Cost: a walk over everything.
+[[nodiscard]] run_statistics current_statistics();
 
 }  // namespace covey

@@ -74,7 +74,7 @@ class sequencer {
     class turn_wait;
 
     // Ends its turn when it is destroyed.
-    class [[nodiscard]] turn {
+    class turn {
      public:
         turn(turn&& other) noexcept : sequencer_(std::exchange(other.sequencer_, nullptr)) {}
         turn& operator=(turn&&) = delete;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <covey/lowlevel/assert.hpp>
 
+#include "describe.hpp"
+
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -9,8 +11,8 @@
 namespace covey::lowlevel {
 
 void assertion_failed(const char* sentence, const char* file, int line) noexcept {
-    fmt::print(stderr, "covey: {} ({}:{}). This is a bug in covey, please report it.\n", sentence,
-               file, line);
+    fmt::print(stderr, "covey: {} ({}:{}). This is a bug in covey, please report it.\n{}", sentence,
+               file, line, detail::task_tree_if_possible());
     std::abort();
 }
 

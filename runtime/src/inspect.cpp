@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <covey/inspect.hpp>
 
+#include "describe.hpp"
 #include "runtime_core.hpp"
 #include "scope_tree.hpp"
 #include "worker.hpp"
@@ -9,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string_view>
 #include <vector>
 
@@ -21,6 +23,11 @@ namespace detail {
 class tree_printer {
  public:
     explicit tree_printer(runtime_core& core) : now_(core.now()) {}
+
+    std::size_t count(task_record& main) {
+        print(main);
+        return tasks_;
+    }
 
     std::string print(task_record& main) {
         to_draw_.push_back({&main, nullptr, "", ""});
@@ -46,6 +53,7 @@ class tree_printer {
 
     void draw_task(const item& here) {
         const task_record& task = *here.task;
+        ++tasks_;
         text_ += fmt::format("{}task '{}' {}\n", here.branch, task_name(task), activity(task));
         if (task.outermost != nullptr) push({{nullptr, task.outermost, "", ""}}, here.indent);
     }
@@ -121,14 +129,42 @@ class tree_printer {
     const std::int64_t now_;
     std::vector<item> to_draw_;
     std::string text_;
+    std::size_t tasks_ = 0;
 };
 
 }  // namespace detail
+
+// For a failed assertion, which may hold any lock: the tree if it can be had, else nothing.
+std::string detail::task_tree_if_possible() noexcept {
+    try {
+        const task_record* task = current_task_or_null();
+        if (task == nullptr || !task->core->tree_lock().try_lock()) return {};
+        const lowlevel::mutex_guard held(task->core->tree_lock(), lowlevel::already_locked);
+        return fmt::format("In task '{}' of\n{}", task_name(*task),
+                           tree_printer(*task->core).print(task->core->main()));
+    } catch (...) {
+        return {};
+    }
+}
 
 std::string dump_task_tree() {
     detail::runtime_core& core = *detail::current_task("dump_task_tree").core;
     const lowlevel::mutex_guard held(core.tree_lock());
     return detail::tree_printer(core).print(core.main());
+}
+
+run_statistics current_statistics() {
+    detail::runtime_core& core = *detail::current_task("current_statistics").core;
+    run_statistics result;
+    {
+        const lowlevel::mutex_guard held(core.tree_lock());
+        result.tasks_living = detail::tree_printer(core).count(core.main());
+    }
+    result.tasks_runnable = core.scheduler().count_ready();
+    const std::int64_t next = core.timers().next();
+    if (next != detail::timer_heap::nothing)
+        result.time_to_next_deadline = std::max(duration::zero(), duration(next - core.now()));
+    return result;
 }
 
 }  // namespace covey

@@ -51,6 +51,14 @@ void scheduler::time_changed() noexcept {
     if (parked_ != 0) work_.notify_all();
 }
 
+std::size_t scheduler::count_ready() noexcept {
+    const mutex_guard held(lock_);
+    std::size_t count = batch_.size();
+    for (const task_record* task = ready_.first(); task != nullptr; task = task->next_ready)
+        ++count;
+    return count;
+}
+
 void scheduler::hold_clock(bool hold) noexcept {
     const mutex_guard held(lock_);
     if (hold)
@@ -63,14 +71,21 @@ void scheduler::hold_clock(bool hold) noexcept {
 task_record* scheduler::pop() noexcept {
     if (!seeded_) return ready_.take();
     if (batch_.empty()) deal_a_batch();
-    if (batch_.empty()) return nullptr;
+    if (batch_.empty()) return ready_.take();  // nothing, or no memory to shuffle in
     task_record* task = batch_.back();
     batch_.pop_back();
     return task;
 }
 
-void scheduler::deal_a_batch() {
-    while (task_record* task = ready_.take()) batch_.push_back(task);
+void scheduler::deal_a_batch() noexcept {
+    while (!ready_.empty()) {
+        try {
+            batch_.push_back(nullptr);
+        } catch (...) {
+            break;
+        }
+        batch_.back() = ready_.take();
+    }
     // Fisher and Yates by hand: std::shuffle differs between standard libraries.
     for (std::size_t left = batch_.size(); left > 1; --left)
         std::swap(batch_[left - 1], batch_[random_() % left]);

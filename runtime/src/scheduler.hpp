@@ -53,11 +53,12 @@ class scheduler {
     // While held, a virtual clock doesn't jump.
     void hold_clock(bool hold) noexcept;
 
+    [[nodiscard]] std::size_t count_ready() noexcept;
     [[nodiscard]] unsigned workers() const noexcept { return workers_; }
 
  private:
     [[nodiscard]] task_record* pop() noexcept;
-    void deal_a_batch();
+    void deal_a_batch() noexcept;
     [[nodiscard]] bool make_progress_when_idle() noexcept;
     void park(lowlevel::mutex_lock& held) noexcept;
     [[nodiscard]] bool timers_are_due() const noexcept;

@@ -94,6 +94,7 @@ class ready_chain {
         last_ = &task;
     }
     [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
+    [[nodiscard]] const task_record* first() const noexcept { return first_; }
     task_record* take() noexcept {
         task_record* task = first_;
         if (task == nullptr) return nullptr;

@@ -15,5 +15,6 @@ using condition = std::condition_variable;
 using thread = std::thread;
 using mutex_lock = std::unique_lock<std::mutex>;
 using mutex_guard = std::lock_guard<std::mutex>;
+inline constexpr std::adopt_lock_t already_locked{};
 
 }  // namespace covey::lowlevel
