@@ -82,7 +82,7 @@ auto run(run_options options, F&& main, A&&... args) {
     using result = awaitable_result_t<returned>;
     auto* main_task =
         new detail::callable_child<detail::main_base<result>, function, std::decay_t<A>...>(
-            std::string_view(), std::forward<F>(main), std::forward<A>(args)...);
+            "main", std::forward<F>(main), std::forward<A>(args)...);
     const detail::main_reference reference(*main_task);
     detail::run_main(*main_task, options);
     return main_task->take();

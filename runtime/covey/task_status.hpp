@@ -27,6 +27,7 @@ class start_slot_base {
 
     // Before the child runs: who is to move where.
     void prepare(nursery& target, task_record& child) noexcept;
+    [[noreturn]] void throw_not_started() const;
 
  protected:
     start_slot_base() noexcept = default;

@@ -357,9 +357,10 @@ void start_slot_base::publish() noexcept {
     wake(joiner);
 }
 
-void throw_not_started(const std::string& child) {
-    throw std::logic_error(fmt::format(
-        "task '{}' ended without calling started(): nursery.start() waits for that", child));
+void start_slot_base::throw_not_started() const {
+    throw std::logic_error(
+        fmt::format("task '{}' ended without calling started(): nursery.start() waits for that",
+                    task_name(*child_)));
 }
 
 }  // namespace detail

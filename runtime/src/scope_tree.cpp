@@ -114,8 +114,9 @@ void scope_tree::make_root(cancel_scope& root, runtime_core& core, task_record& 
     main.scope = main.outermost = &root;
 }
 
-// The run is over: handles answer for themselves from now on.
+// The run is over, and nobody fires timers any more: handles answer for themselves from now on.
 void scope_tree::retire_root(cancel_scope& root) noexcept {
+    root.core_->disarm(root);
     scope_control* control = root.control_.load(lowlevel::order::acquire);
     if (control == nullptr) return;
     const mutex_guard held(control->lock);

@@ -67,7 +67,6 @@ cancel_scope* scoped_base::own_scope() noexcept { return scope_tree::at(scope_);
 
 std::string task_name(const task_record& task) {
     if (const std::string_view given = task.given_name(); !given.empty()) return std::string(given);
-    if (task.parent == nullptr) return "main";
     const std::source_location function = task.function.load(lowlevel::order::relaxed);
     const char* name = function.function_name();
     return pretty_function(name[0] != '\0' ? name : task.callable_name());

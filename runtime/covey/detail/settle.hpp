@@ -40,14 +40,17 @@ class [[nodiscard]] settle : private continuation {
         child = frame_;
         is_boundary = true;
     }
+    // There is no task, because making it has failed.
+    explicit settle(std::exception_ptr failure) noexcept : failure_(std::move(failure)) {}
 
-    bool await_ready() const noexcept { return false; }
+    bool await_ready() const noexcept { return failure_ != nullptr; }
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
         parent = &awaiting.promise();
         run_child_next(*this, frame_.promise());
     }
     settled<T> await_resume() {
+        if (failure_) return {{}, std::move(failure_), false};
         if (stopped) return {{}, {}, true};
         settled<T> result;
         task_promise<T>& promise = frame_.promise();
@@ -72,7 +75,18 @@ class [[nodiscard]] settle : private continuation {
     }
 
     std::coroutine_handle<task_promise<T>> frame_;
+    std::exception_ptr failure_;
 };
+
+// settle(make()), where what make() throws is an error of the body too.
+template <class T, class Make>
+settle<T> settle_call(Make make) noexcept {
+    try {
+        return settle<T>(make());
+    } catch (...) {
+        return settle<T>(std::current_exception());
+    }
+}
 
 // `co_await pass_stop_on()`: the frame ends stopped; never returns.
 struct pass_stop_on {

@@ -70,9 +70,8 @@ class nursery_block {
 template <class F, class R = body_result<F, nursery>>
 task<R> run_nursery(F body) {
     nursery_block block;
-    task<R> body_of_block = body_task(body, block.get());
     block.open();
-    settled<R> result = co_await settle(std::move(body_of_block));
+    settled<R> result = co_await settle_call<R>([&] { return body_task(body, block.get()); });
     if (result.error) block.body_failed(result.error);
     do {
         co_await block.join();
@@ -99,8 +98,6 @@ class start_reservation {
     nursery& target_;
 };
 
-[[noreturn]] void throw_not_started(const std::string& child);
-
 // The child lives in a nursery of its own at the caller, the hall, until it says that it started;
 // then it moves into the target with all its descendants.
 template <class T, class F, class... A>
@@ -111,7 +108,6 @@ task<T> run_start(nursery& target, F fn, A... args) {
     using child_type = plain_child<F, task_status<T>, A...>;
     auto* child = new child_type({}, std::move(fn), task_status<T>(slot), std::move(args)...);
     slot->prepare(target, *child);
-    const std::string name = task_name(*child);
     hall.open();
     hall.spawn(*child);
     do {
@@ -122,7 +118,7 @@ task<T> run_start(nursery& target, F fn, A... args) {
     const block_ending ending = hall.leave(false);
     if (error) std::rethrow_exception(error);
     if (ending.pass_on) co_await pass_stop_on();
-    if (!slot->was_started()) throw_not_started(name);
+    if (!slot->was_started()) slot->throw_not_started();
     if constexpr (!std::is_void_v<T>) co_return std::move(*slot->value);
 }
 
