@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "counts.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <stdexcept>
@@ -9,8 +10,12 @@ namespace wordcrunch {
 
 namespace {
 
-constexpr std::size_t first_slots = 1024;
-constexpr std::size_t first_text = 16 * 1024;
+constexpr std::size_t least_slots = 1024;
+constexpr std::size_t usual_length = 20;
+
+constexpr bool is_too_full(std::size_t words, std::size_t slots) noexcept {
+    return words > slots - slots / 4;
+}
 
 std::uint64_t load(const char* from, std::size_t bytes) noexcept {
     std::uint64_t value = 0;
@@ -45,24 +50,18 @@ std::uint32_t hash_of(std::string_view word) noexcept {
 
 }  // namespace
 
-word_counts::word_counts()
-    : slots_(first_slots),
-      text_(std::make_unique<std::pmr::monotonic_buffer_resource>(first_text)) {}
+word_counts::word_counts(std::size_t expected) {
+    std::size_t slots = least_slots;
+    while (is_too_full(expected, slots)) slots *= 2;
+    slots_.resize(slots);
+    // Touched, not only reserved: what a table needs shows at once and doesn't creep up later.
+    entries_.resize(expected);
+    letters_.resize(expected * usual_length);
+    clear();
+}
 
 void word_counts::add(std::string_view word, std::uint64_t count) {
-    add(word, hash_of(word), count);
-}
-
-void word_counts::add(const word_counts& other) {
-    for (const entry& each : other.entries_) add(each.word, each.hash, each.count);
-}
-
-std::uint64_t word_counts::count_of(std::string_view word) const {
-    const slot& found = slots_[find_slot(word, hash_of(word))];
-    return found.entry == 0 ? 0 : entries_[found.entry - 1].count;
-}
-
-void word_counts::add(std::string_view word, std::uint32_t hash, std::uint64_t count) {
+    const std::uint32_t hash = hash_of(word);
     slot& found = slots_[find_slot(word, hash)];
     if (found.entry == 0) {
         insert(found, word, hash, count);
@@ -71,13 +70,35 @@ void word_counts::add(std::string_view word, std::uint32_t hash, std::uint64_t c
     }
 }
 
+void word_counts::add(const word_counts& other) {
+    for (const entry& each : other.entries_) add(other.word_of(each), each.count);
+}
+
+void word_counts::clear() noexcept {
+    std::fill(slots_.begin(), slots_.end(), slot());
+    entries_.clear();
+    letters_.clear();
+}
+
+std::uint64_t word_counts::count_of(std::string_view word) const noexcept {
+    const slot& found = slots_[find_slot(word, hash_of(word))];
+    return found.entry == 0 ? 0 : entries_[found.entry - 1].count;
+}
+
+std::vector<counted_word> word_counts::all() const {
+    std::vector<counted_word> words;
+    words.reserve(entries_.size());
+    for (const entry& each : entries_) words.push_back({word_of(each), each.count});
+    return words;
+}
+
 // The slot of `word`, or the empty one where it belongs.
 std::size_t word_counts::find_slot(std::string_view word, std::uint32_t hash) const noexcept {
     const std::size_t last = slots_.size() - 1;
     for (std::size_t at = hash & last;; at = (at + 1) & last) {
         const slot& here = slots_[at];
         if (here.entry == 0) return at;
-        if (here.hash == hash && entries_[here.entry - 1].word == word) return at;
+        if (here.hash == hash && word_of(entries_[here.entry - 1]) == word) return at;
     }
 }
 
@@ -86,11 +107,10 @@ void word_counts::insert(slot& empty, std::string_view word, std::uint32_t hash,
     if (entries_.size() == std::numeric_limits<std::uint32_t>::max()) {
         throw std::length_error("more than four thousand million different words");
     }
-    char* text = static_cast<char*>(text_->allocate(word.size(), 1));
-    std::memcpy(text, word.data(), word.size());
-    entries_.push_back({std::string_view(text, word.size()), count, hash});
+    entries_.push_back({letters_.size(), word.size(), count});
+    letters_.insert(letters_.end(), word.begin(), word.end());
     empty = {hash, static_cast<std::uint32_t>(entries_.size())};
-    if (entries_.size() * 2 > slots_.size()) grow();
+    if (is_too_full(entries_.size(), slots_.size())) grow();
 }
 
 void word_counts::grow() {
@@ -102,7 +122,7 @@ void word_counts::grow() {
         while (bigger[at].entry != 0) at = (at + 1) & last;
         bigger[at] = each;
     }
-    slots_ = std::move(bigger);
+    slots_.swap(bigger);
 }
 
 }  // namespace wordcrunch

@@ -93,13 +93,13 @@ void parse_option(argument_reader& reader, options& result) {
     } else if (name == "--readers") {
         result.readers = static_cast<unsigned>(number(1, 256));
     } else if (name == "--capacity") {
-        result.capacity = number(0, 4096);
+        result.capacity = number(0, 1024);
     } else if (name == "--top") {
         result.top = number(0, 1'000'000);
     } else if (name == "--limit") {
         result.limit = seconds(name, reader.value());
     } else if (name == "--buffer") {  // for tests: not in the help
-        result.chunk_size = number(1, std::size_t{1} << 30);
+        result.chunk_size = number(1, std::size_t{1} << 24);
     } else if (name == "--fail-fast") {
         flag(result.fail_fast);
     } else if (name == "--counts") {
@@ -141,7 +141,7 @@ Counts the identifiers in all files below the paths (/usr/include when there are
 the most frequent ones.
 
   --workers N      threads that count                               (one per core)
-  --readers N      files that are read at the same time             (4)
+  --readers N      files that are read at the same time             (8)
   --capacity N     how much may wait in each channel; 0: hand over  (16)
   --top N          how many identifiers to show                     (20)
   --limit SECONDS  stop reading after this time, show what there is

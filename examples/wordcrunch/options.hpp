@@ -16,7 +16,7 @@ namespace wordcrunch {
 struct options {
     std::vector<std::string> paths;
     unsigned workers = 1;  // threads of the runtime, and tasks that count
-    unsigned readers = 4;
+    unsigned readers = 8;
     std::size_t capacity = 16;
     std::size_t top = 20;
     std::optional<std::chrono::duration<double>> limit;

@@ -12,7 +12,6 @@ namespace wordcrunch {
 
 namespace {
 
-using entry = word_counts::entry;
 using text = fmt::memory_buffer;
 
 constexpr std::size_t longest_word = 36;
@@ -57,36 +56,36 @@ std::string printable(std::string name) {
 }
 
 // The most frequent first; the alphabet decides between equals.
-std::vector<const entry*> most_frequent(const word_counts& words, std::size_t top) {
-    std::vector<const entry*> all;
-    all.reserve(words.distinct());
-    for (const entry& each : words.entries()) all.push_back(&each);
+std::vector<counted_word> most_frequent(const word_counts& words, std::size_t top) {
+    std::vector<counted_word> all = words.all();
     const auto shown = static_cast<std::ptrdiff_t>(std::min(top, all.size()));
-    std::partial_sort(all.begin(), all.begin() + shown, all.end(), [](auto* left, auto* right) {
-        return left->count != right->count ? left->count > right->count : left->word < right->word;
-    });
+    std::partial_sort(all.begin(), all.begin() + shown, all.end(),
+                      [](const counted_word& left, const counted_word& right) {
+                          if (left.count != right.count) return left.count > right.count;
+                          return left.word < right.word;
+                      });
     all.resize(static_cast<std::size_t>(shown));
     return all;
 }
 
 void put_words(text& out, const crunch_result& result, const report_style& style, paint ink) {
-    const auto top = most_frequent(result.words, style.top);
+    const std::vector<counted_word> top = most_frequent(result.words, style.top);
     if (top.empty()) return;
     std::size_t word_width = 0;
-    for (const entry* each : top) word_width = std::max(word_width, each->word.size());
+    for (const counted_word& each : top) word_width = std::max(word_width, each.word.size());
     word_width = std::min(word_width, longest_word);
     const std::size_t rank_width = std::max<std::size_t>(3, fmt::formatted_size("{}", top.size()));
-    const auto most = static_cast<double>(top.front()->count);
-    const std::size_t count_width = with_commas(top.front()->count).size();
+    const auto most = static_cast<double>(top.front().count);
+    const std::size_t count_width = with_commas(top.front().count).size();
     const std::size_t used = rank_width + word_width + count_width + 6;
     const std::size_t bar_width =
         std::clamp<std::size_t>(style.width > used ? style.width - used : 0, 8, longest_bar);
 
     std::size_t rank = 0;
-    for (const entry* each : top) {
-        const std::string drawn = bar(static_cast<double>(each->count), most, bar_width);
-        put(out, "{:>{}}  {:<{}}  {:>{}}  {}\n", ++rank, rank_width, shortened(each->word),
-            word_width, with_commas(each->count), count_width, ink.bars(drawn));
+    for (const counted_word& each : top) {
+        const std::string drawn = bar(static_cast<double>(each.count), most, bar_width);
+        put(out, "{:>{}}  {:<{}}  {:>{}}  {}\n", ++rank, rank_width, shortened(each.word),
+            word_width, with_commas(each.count), count_width, ink.bars(drawn));
     }
     put(out, "\n");
 }
@@ -168,11 +167,12 @@ std::string draw_report(const crunch_result& result, const report_style& style) 
 }
 
 std::string list_counts(const word_counts& words) {
-    std::vector<entry> sorted(words.entries().begin(), words.entries().end());
-    std::sort(sorted.begin(), sorted.end(),
-              [](const entry& left, const entry& right) { return left.word < right.word; });
+    std::vector<counted_word> sorted = words.all();
+    std::sort(
+        sorted.begin(), sorted.end(),
+        [](const counted_word& left, const counted_word& right) { return left.word < right.word; });
     text out;
-    for (const entry& each : sorted) put(out, "{:>7} {}\n", each.count, each.word);
+    for (const counted_word& each : sorted) put(out, "{:>7} {}\n", each.count, each.word);
     return fmt::to_string(out);
 }
 

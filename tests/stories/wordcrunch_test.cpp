@@ -4,14 +4,18 @@
 #include "stories/scratch_folder.hpp"
 #include "support/catch.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <pty.h>
 #include <random>
+#include <spawn.h>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -48,17 +52,18 @@ class program {
         std::vector<char*> argv;
         for (std::string& each : words) argv.push_back(each.data());
         argv.push_back(nullptr);
-        const int out_file = open_output("out"), err_file = open_output("err");
-        id_ = ::fork();
-        if (id_ < 0) throw std::runtime_error("no fork");
-        if (id_ == 0) {
-            ::dup2(out < 0 ? out_file : out, STDOUT_FILENO);
-            ::dup2(err < 0 ? err_file : err, STDERR_FILENO);
-            ::execv(argv[0], argv.data());
-            ::_exit(127);
-        }
-        ::close(out_file);
-        ::close(err_file);
+        const int out_file = out < 0 ? open_output("out") : out;
+        const int err_file = err < 0 ? open_output("err") : err;
+        posix_spawn_file_actions_t actions;
+        ::posix_spawn_file_actions_init(&actions);
+        ::posix_spawn_file_actions_adddup2(&actions, out_file, STDOUT_FILENO);
+        ::posix_spawn_file_actions_adddup2(&actions, err_file, STDERR_FILENO);
+        // Returns when the program runs, with the test's own signal handlers gone.
+        const int error = ::posix_spawn(&id_, argv[0], &actions, nullptr, argv.data(), environ);
+        ::posix_spawn_file_actions_destroy(&actions);
+        if (out < 0) ::close(out_file);
+        if (err < 0) ::close(err_file);
+        if (error != 0) throw std::runtime_error("cannot start " + words[0]);
     }
     program(const program&) = delete;
     program& operator=(const program&) = delete;
@@ -357,11 +362,15 @@ TEST_CASE("wordcrunch says when its output can't be written") {
 
 TEST_CASE("wordcrunch needs no more memory for a tree listed ten times") {
     if (is_sanitized) return;
+    // The least of three: what else the machine does only adds.
     const auto peak_kilobytes = [](std::size_t times) {
-        program running(
-            with({"--workers", "2", "--readers", "2", "--capacity", "4"}, strings(times, headers)));
-        REQUIRE(running.wait() == 0);
-        return static_cast<double>(running.peak_kilobytes());
+        long least = std::numeric_limits<long>::max();
+        for (int i = 0; i < 3; ++i) {
+            program running(strings(times, headers));
+            REQUIRE(running.wait() == 0);
+            least = std::min(least, running.peak_kilobytes());
+        }
+        return static_cast<double>(least);
     };
     const double once = peak_kilobytes(1);
     const double ten_times = peak_kilobytes(10);
