@@ -108,7 +108,7 @@ namespace detail {
 
 template <class F, class R = body_result<F>>
 task<R> run_collapsed(F body) {
-    settled<R> result = co_await settle(body_task(body));
+    settled<R> result = co_await settle_call<R>([&] { return body_task(body); });
     if (result.stopped) co_await pass_stop_on();
     if (result.error) std::rethrow_exception(collapsed(result.error));
     if constexpr (!std::is_void_v<R>) co_return result.take();

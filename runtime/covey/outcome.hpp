@@ -41,7 +41,7 @@ namespace detail {
 
 template <class X, class R = body_result<X>>
 task<outcome<R>> run_attempt(X body) {
-    settled<R> result = co_await settle(body_task(body));
+    settled<R> result = co_await settle_call<R>([&] { return body_task(body); });
     if (result.stopped) co_await pass_stop_on();
     if (result.error) co_return outcome<R>(result.error);
     co_return outcome<R>(std::move(*result.value));

@@ -21,12 +21,12 @@ auto shielded(std::chrono::duration<Rep, Period> grace, X&& body) {
 
 namespace detail {
 
-template <class X, class C, class R = body_result<X>>
+template <class X, class C, class R = body_result<X>, class Cleaned = body_result<C>>
 task<R> run_finally(X body, C cleanup) {
-    settled<R> result = co_await settle(body_task(body));
+    settled<R> result = co_await settle_call<R>([&] { return body_task(body); });
 
     scope_block shield({.shield = true});
-    auto cleaned = co_await settle(body_task(cleanup));
+    settled<Cleaned> cleaned = co_await settle_call<Cleaned>([&] { return body_task(cleanup); });
     static_cast<void>(shield.leave(cleaned.stopped));
 
     if (result.error && cleaned.error)
