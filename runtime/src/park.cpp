@@ -90,17 +90,18 @@ void refuse_to_block_worker(const char* call, const char* instead) {
 
 bool wait_operation::await_ready() {
     detail::task_record& task = detail::current_task(traits_->verb);
-    if (is_interruptible()) {
-        detail::note_cancel_point(task);
-        if (task.word.is_cancelled()) {
-            step_ = step::unwind;
-            return false;
-        }
-    }
+    if (is_interruptible()) detail::note_cancel_point(task);
     who = &task;
     operation = this;
 
     lock();
+    // Under the lock: whatever is offered after a cancel() has returned comes through this lock
+    // too, so it can't be taken by a task that looked before that.
+    if (is_interruptible() && task.word.is_cancelled()) {
+        unlock();
+        step_ = step::unwind;
+        return false;
+    }
     try {
         if (try_now()) {
             unlock();

@@ -169,7 +169,7 @@ struct wait_traits {
 // Base of every operation that may wait. A subclass says how to try, where to queue, and which
 // lock protects both; the steps below are the same for all:
 //
-//   cancelled? -> unwind.  lock, try: done -> unlock, go on.  link, arm, suspend, unlock.
+//   lock.  cancelled? -> unlock, unwind.  try: done -> unlock, go on.  link, arm, suspend, unlock.
 //
 // A checkpoint: it checks for cancellation first, and when it didn't have to wait it yields once
 // the worker's budget is spent. An operation is awaited at most once and may be moved until then.

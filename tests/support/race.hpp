@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// What the `*_mt` tests use to let cancellations meet completions: random delays, ordinary threads
+// beside the run, and a number of rounds that COVEY_RACE_FACTOR=n multiplies for a long night.
+
+#include "support/run_virtual.hpp"
+
+#include <covey/run.hpp>
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace support {
+
+// How often a race is run.
+inline std::size_t rounds(std::size_t committed) {
+    const char* factor = std::getenv("COVEY_RACE_FACTOR");
+    return factor == nullptr ? committed : committed * std::strtoull(factor, nullptr, 10);
+}
+
+// Small random numbers, repeatable: splitmix64.
+class dice {
+ public:
+    explicit dice(std::uint64_t seed) noexcept : state_(seed) {}
+    // From 0 to sides - 1.
+    std::uint64_t roll(std::uint64_t sides) noexcept {
+        std::uint64_t mixed = (state_ += 0x9e3779b97f4a7c15U);
+        mixed = (mixed ^ (mixed >> 30U)) * 0xbf58476d1ce4e5b9U;
+        mixed = (mixed ^ (mixed >> 27U)) * 0x94d049bb133111ebU;
+        return (mixed ^ (mixed >> 31U)) % sides;
+    }
+
+ private:
+    std::uint64_t state_;
+};
+
+// Keeps the thread busy for a moment: mostly none, sometimes some microseconds.
+inline void dawdle(dice& random) noexcept {
+    const std::uint64_t longest = random.roll(4) == 0 ? 4000 : 200;
+    std::uint64_t steps = random.roll(longest);
+    while (steps != 0) {
+        asm volatile("" : "+r"(steps));  // for an optimiser that would count at once
+        --steps;
+    }
+}
+
+// An ordinary thread, outside any run, that does one job after the other.
+class foreign_thread {
+ public:
+    foreign_thread() : thread_([this] { work(); }) {}
+    foreign_thread(const foreign_thread&) = delete;
+    foreign_thread& operator=(const foreign_thread&) = delete;
+    ~foreign_thread() {
+        {
+            const std::lock_guard held(lock_);
+            ended_ = true;
+        }
+        changed_.notify_one();
+        thread_.join();
+    }
+
+    void post(std::function<void()> job) {
+        {
+            const std::lock_guard held(lock_);
+            jobs_.push_back(std::move(job));
+        }
+        changed_.notify_one();
+    }
+
+ private:
+    void work() {
+        for (;;) {
+            std::vector<std::function<void()>> jobs;
+            {
+                std::unique_lock held(lock_);
+                changed_.wait(held, [this] { return ended_ || !jobs_.empty(); });
+                if (jobs_.empty()) return;
+                jobs.swap(jobs_);
+            }
+            for (const auto& job : jobs) job();
+        }
+    }
+
+    std::mutex lock_;
+    std::condition_variable changed_;
+    std::vector<std::function<void()>> jobs_;
+    bool ended_ = false;
+    std::thread thread_;
+};
+
+// A run with that many workers on the real clock: `seed` is for the dice, the order is free.
+template <class F>
+auto run_mt(unsigned workers, std::uint64_t seed, F&& main) {
+    INFO("dice seed " << seed << ", " << workers << " workers");
+    return run_checked({.workers = workers}, std::forward<F>(main));
+}
+
+}  // namespace support
