@@ -30,7 +30,7 @@ task<R> run_finally(X body, C cleanup) {
     static_cast<void>(shield.leave(cleaned.stopped));
 
     if (result.error && cleaned.error)
-        throw exception_group("body and clean-up failed", {result.error, cleaned.error});
+        throw exception_group("body and clean-up", {result.error, cleaned.error});
     cleaned.rethrow_error();
     result.rethrow_error();
     if (result.stopped) co_await pass_stop_on();

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <cxxabi.h>
 #include <iterator>
 #include <memory>
@@ -27,6 +28,12 @@ struct exception_group::state {
     lowlevel::atomic<unsigned> references{1};
 
     ~state() { destroy_flat(std::move(errors)); }
+
+    // "nursery of task 'main' (2 errors)"
+    [[nodiscard]] std::string headline() const {
+        return fmt::format("{} ({} {})", title, errors.size(),
+                           errors.size() == 1 ? "error" : "errors");
+    }
 
     // Groups nest as deep as nurseries do. Destroying one inside the other would cost stack for
     // each level, so the outermost destructor on a thread works them off one after the other.
@@ -70,7 +77,7 @@ std::string detail::describe(const std::exception_ptr& error) {
     try {
         std::rethrow_exception(error);
     } catch (const exception_group& group) {
-        return fmt::format("{} errors {}", group.exceptions().size(), "in a group");
+        return std::string(group.what(), std::strcspn(group.what(), "\n"));
     } catch (const std::exception& known) {
         return fmt::format("{}: {}", demangled(typeid(known)), known.what());
     } catch (...) {
@@ -125,9 +132,7 @@ const char* exception_group::what() const noexcept {
     const lowlevel::mutex_guard held(state_->lock);
     if (!state_->text.empty()) return state_->text.c_str();
     try {
-        std::string text =
-            fmt::format("{} {} {}", state_->errors.size(),
-                        state_->errors.size() == 1 ? "error" : "errors", state_->title);
+        std::string text = state_->headline();
         std::vector<level> walk{{*this}};
         while (!walk.empty()) {
             level& here = walk.back();
@@ -146,9 +151,7 @@ const char* exception_group::what() const noexcept {
             if (nested == nullptr) {
                 text += detail::describe(error);
             } else if (walk.size() < deepest_shown) {
-                text += fmt::format("{} {} {}", nested->exceptions().size(),
-                                    nested->exceptions().size() == 1 ? "error" : "errors",
-                                    nested->state_->title);
+                text += nested->state_->headline();
                 const exception_group inner = *nested;
                 walk.push_back({inner});
             } else {

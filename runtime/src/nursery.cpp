@@ -271,7 +271,7 @@ block_ending nursery_block::leave(bool body_stopped) {
     }
     if (!errors.empty()) {
         ending.errors = std::make_exception_ptr(
-            exception_group(fmt::format("in a nursery of task '{}'", name), std::move(errors)));
+            exception_group(fmt::format("nursery of task '{}'", name), std::move(errors)));
     }
     return ending;
 }
