@@ -364,7 +364,7 @@ TEST_CASE("the group says in which task its nursery was, and what failed") {
             nursery.start_soon(fail_after_sleep, 1s, "the disk is full");
         });
         CHECK(std::string(group.what()) ==
-              "1 error in a nursery of task 'main'\n╰─ std::runtime_error: the disk is full");
+              "nursery of task 'main' (1 error)\n╰─ std::runtime_error: the disk is full");
     });
 }
 
