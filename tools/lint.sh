@@ -110,6 +110,11 @@ lint_paths() {
         grep -v '^tools/lint' | sed -E 's/^([^:]*:[0-9]+):.*/\1: names a folder of one machine. Write the path relative to the checkout, or ask the program at run time./' || true
 }
 
+lint_snippets() {
+    { sources | grep -E '^(examples|tests/compile_fail)/' || true; tracked_files '*.expected' '*.md'; } |
+        for_each_line -f "$here/lint_snippets.awk"
+}
+
 lint_format() {
     sources | xargs -r -d '\n' clang-format-19 --style="file:$here/../.clang-format" --dry-run \
         -Werror 2>&1 | grep -E ': error: ' | sed 's/error: .*/not in the format of the house. Run .\/dev format./' |
@@ -118,7 +123,7 @@ lint_format() {
 
 main() {
     local name
-    for name in licence direction public_only threads heavy_headers stems size paths format; do
+    for name in licence direction public_only threads heavy_headers stems size paths snippets format; do
         refuse < <("lint_$name")
     done
     warn_size
