@@ -108,6 +108,7 @@ covey::task<crunch_result> crunch(options wanted) {
     add_fill(result, "paths", batches.statistics());
     add_fill(result, "chunks", chunks.statistics());
     add_fill(result, "tallies", tallies.statistics());
+    add_fill(result, "skipped", skipped.statistics());
     co_return result;
 }
 

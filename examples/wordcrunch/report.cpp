@@ -105,6 +105,12 @@ void put_totals(text& out, const crunch_result& result, paint ink) {
         with_commas(result.words.distinct()));
 }
 
+// A bar at the end of a line; no blanks where there is nothing to draw.
+std::string last_bar(double part, double whole, paint ink) {
+    const std::string drawn = bar(part, whole, 24);
+    return drawn.empty() ? drawn : "  " + ink.bars(drawn);
+}
+
 // How busy each stage was: of the time that its tasks had, the part in which they worked.
 void put_stages(text& out, const crunch_result& result, paint ink) {
     if (result.stages.empty()) return;
@@ -113,19 +119,18 @@ void put_stages(text& out, const crunch_result& result, paint ink) {
         const double seconds = in_seconds(each.busy);
         const double all = in_seconds(result.elapsed) * each.tasks;
         const double share = all > 0 ? std::min(1.0, seconds / all) : 0;
-        put(out, "{:<8}  {:>5}  {:>5.2f} s  {:>3.0f} %  {}\n", each.name, each.tasks, seconds,
-            share * 100, ink.bars(bar(share, 1, 24)));
+        put(out, "{:<8}  {:>5}  {:>5.2f} s  {:>3.0f} %{}\n", each.name, each.tasks, seconds,
+            share * 100, last_bar(share, 1, ink));
     }
 }
 
 void put_channels(text& out, const crunch_result& result, paint ink) {
     if (result.channels.empty()) return;
-    put(out, "\n{}\n", ink.heading("channel   holds     peak"));
+    put(out, "\n{}\n", ink.heading("channel   holds            peak"));
     for (const channel_fill& each : result.channels) {
-        const auto drawn =
-            bar(static_cast<double>(each.peak), static_cast<double>(each.capacity), 24);
-        put(out, "{:<8}  {:>5}  {:>7}         {}\n", each.name, each.capacity, each.peak,
-            ink.bars(drawn));
+        const auto peak = static_cast<double>(each.peak);
+        put(out, "{:<8}  {:>5}  {:>14}{}\n", each.name, each.capacity, each.peak,
+            last_bar(peak, static_cast<double>(each.capacity), ink));
     }
 }
 

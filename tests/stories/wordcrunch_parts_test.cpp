@@ -318,6 +318,9 @@ TEST_CASE("the report shows the most frequent words and what was left out") {
     result.bytes = 123'456'789;
     result.elapsed = std::chrono::milliseconds(500);
     result.stopped = wordcrunch::stop_reason::limit;
+    result.stages.push_back({"count", 2, std::chrono::milliseconds(750)});
+    result.channels.push_back({"chunks", 16, 4});
+    result.channels.push_back({"tallies", 0, 0});
     for (int i = 0; i < 7; ++i) result.skipped.add({"file\x1b" + std::to_string(i), "Is away"});
 
     const std::string report = wordcrunch::draw_report(result, {.top = 2, .width = 40});
@@ -329,6 +332,13 @@ TEST_CASE("the report shows the most frequent words and what was left out") {
 A partial result: --limit stopped it after 0.50 s.
 1 file, 123.5 MB in 0.50 s: 247 MB/s
 1,202 identifiers, 3 different
+
+stage     tasks     time   busy
+count         2   0.75 s   75 %  ██████████████████
+
+channel   holds            peak
+chunks       16               4  ██████
+tallies       0               0
 
 7 paths could not be read:
   file?0: Is away
