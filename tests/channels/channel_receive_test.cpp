@@ -184,10 +184,12 @@ TEST_CASE("a receive in a cancelled scope takes nothing even if there is a value
                 scope.cancel();
                 co_await note_receive(how, rx, received);
             };
-            CHECK_FALSE(co_await covey::with_cancel_scope(tries));
+            const bool finished = co_await covey::with_cancel_scope(tries);
+            CHECK_FALSE(finished);
             CHECK(received == "waits");
             const auto receive = [&] { return note_receive(how, rx, received); };
-            CHECK_FALSE(co_await covey::move_on_after(0s, receive));
+            const bool in_time = co_await covey::move_on_after(0s, receive);
+            CHECK_FALSE(in_time);
             CHECK(rx.statistics().current_buffer_used == 1);
             CHECK(support::try_receive(rx) == "got 1");
         });
@@ -207,7 +209,8 @@ TEST_CASE("a cancelled receive takes nothing from a sender that waits (K6, M21)"
                     scope.cancel();
                     co_await note_receive(how, rx, received);
                 };
-                CHECK_FALSE(co_await covey::with_cancel_scope(tries));
+                const bool finished = co_await covey::with_cancel_scope(tries);
+                CHECK_FALSE(finished);
                 CHECK(sent == "waits");
                 CHECK(rx.statistics().tasks_waiting_send == 1);
                 CHECK(support::try_receive(rx) == "got 4");

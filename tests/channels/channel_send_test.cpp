@@ -282,7 +282,8 @@ TEST_CASE("a cancelled send sends nothing even if there is room (K6, M12)") {
                     scope.cancel();
                     co_await support::send_by(how, tx, value);
                 };
-                CHECK_FALSE(co_await covey::with_cancel_scope(tries));
+                const bool finished = co_await covey::with_cancel_scope(tries);
+                CHECK_FALSE(finished);
                 CHECK(tx.statistics().current_buffer_used == 0);
                 CHECK(tx.statistics().tasks_waiting_send == 0);
                 if (support::keeps_unsent(how)) {
@@ -291,7 +292,8 @@ TEST_CASE("a cancelled send sends nothing even if there is room (K6, M12)") {
                 }
                 // An expired limit is a cancellation as well.
                 const auto send = [&] { return support::send_by(how, tx, value); };
-                CHECK_FALSE(co_await covey::move_on_after(0s, send));
+                const bool in_time = co_await covey::move_on_after(0s, send);
+                CHECK_FALSE(in_time);
                 CHECK(tx.statistics().current_buffer_used == 0);
             });
         }
@@ -311,7 +313,8 @@ TEST_CASE("a cancelled send gives nothing to a receiver that waits (K6, M12)") {
                     scope.cancel();
                     co_await support::send_by(how, tx, value);
                 };
-                CHECK_FALSE(co_await covey::with_cancel_scope(tries));
+                const bool finished = co_await covey::with_cancel_scope(tries);
+                CHECK_FALSE(finished);
                 CHECK(received == "waits");
                 CHECK(tx.statistics().tasks_waiting_receive == 1);
                 CHECK(tx.try_send(2));
@@ -329,7 +332,8 @@ TEST_CASE("send_from moves from its value only when it is accepted (M14)") {
         CHECK(first == nullptr);
 
         const auto send_second = [&]() -> covey::task<> { co_await tx.send_from(second); };
-        CHECK_FALSE(co_await covey::move_on_after(1s, send_second));  // full
+        const bool in_time = co_await covey::move_on_after(1s, send_second);
+        CHECK_FALSE(in_time);  // full
         REQUIRE(second != nullptr);
         CHECK(*second == 2);
 
