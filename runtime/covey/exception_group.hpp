@@ -12,6 +12,10 @@
 
 namespace covey {
 
+namespace detail {
+struct group_headline;
+}  // namespace detail
+
 // Several errors as one, as a tree: what comes out of a nursery, even for a single error. The
 // errors stand in the order in which they came; a group among them stays nested.
 // Copying is cheap (the errors are shared) and never throws. Threads: as any const object.
@@ -45,6 +49,8 @@ class exception_group : public std::exception {
     [[nodiscard]] std::exception_ptr only() const noexcept;
 
  private:
+    friend struct detail::group_headline;
+
     using predicate = bool (*)(const std::exception_ptr&);
     using visitor = bool (*)(void* context, const std::exception_ptr&);
 

@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
-#include <cstring>
 #include <cxxabi.h>
 #include <iterator>
 #include <memory>
@@ -73,11 +72,17 @@ std::string demangled(const std::type_info& type) {
 
 }  // namespace
 
+// The first line of what(), without making the others: a nursery describes the group of the nursery
+// inside it, so thousands of levels would each draw the tree below them.
+struct detail::group_headline {
+    static std::string of(const exception_group& group) { return group.state_->headline(); }
+};
+
 std::string detail::describe(const std::exception_ptr& error) {
     try {
         std::rethrow_exception(error);
     } catch (const exception_group& group) {
-        return std::string(group.what(), std::strcspn(group.what(), "\n"));
+        return group_headline::of(group);
     } catch (const std::exception& known) {
         return fmt::format("{}: {}", demangled(typeid(known)), known.what());
     } catch (...) {
