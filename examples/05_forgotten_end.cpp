@@ -37,8 +37,7 @@ covey::task<> consume(covey::receive_channel<int> rx) {
 covey::task<> hanging() {
     auto [tx, rx] = covey::open_memory_channel<int>(0);
     co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
-        nursery.start_soon(produce,
-                           tx.clone());  // and tx itself stays open to the end of hanging()
+        nursery.start_soon(produce, tx.clone());  // and tx stays open to the end of hanging()
         nursery.start_soon(consume, std::move(rx));
         co_await covey::sleep_for(9s);
         const auto seen = tx.statistics();

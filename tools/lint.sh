@@ -111,7 +111,7 @@ lint_paths() {
 }
 
 lint_snippets() {
-    { sources | grep -E '^(examples|tests/compile_fail)/' || true; tracked_files '*.expected' '*.md'; } |
+    { sources | grep -E '^(examples|tests/compile_fail)/' || true; tracked_files '*.expected'; tracked_files '*.md'; } |
         for_each_line -f "$here/lint_snippets.awk"
 }
 

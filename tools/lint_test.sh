@@ -104,15 +104,15 @@ put runtime/src/event.cpp '// See /'"work/somewhere.\n"
 refuses 'a path of one machine' 'a folder of one machine'
 
 put examples/hello.cpp 'int a = 1;\nint b = 2;\nint c = 3;\n'
-printf '```cpp\nint a = 1;\n...\nint c = 3;\n```\n' >"$scratch/tree/page.md"
+printf '```cpp\nint a = 1;\n...\nint c = 3;\n```\n' >"$scratch/tree/a.md"
 accepts 'a page that shows lines of an example, and leaves some out'
 
 put examples/hello.cpp 'int hello() { return 1; }\n'
-printf '```cpp\nint hello() { return 2; }\n```\n' >"$scratch/tree/page.md"
+printf '```cpp\nint hello() { return 2; }\n```\n' >"$scratch/tree/a.md"
 refuses 'a page that shows what no example has' 'shows lines that stand in no examples/*.cpp'
 
 printf '1\n' >"$scratch/tree/hello.expected"
-printf '```output\n2\n```\n' >"$scratch/tree/page.md"
+printf '```output\n2\n```\n' >"$scratch/tree/a.md"
 refuses 'a page that shows what no example prints' 'shows lines that stand in no examples/*.expected'
 
 put runtime/src/event.cpp 'int  x;\n'
