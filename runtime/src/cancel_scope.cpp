@@ -57,8 +57,7 @@ cancel_scope::soft_cancel_wait cancel_scope::until_soft_cancelled() {
 
 bool cancel_scope::cancel_called() const noexcept {
     const mutex_guard held(core_->tree_lock());
-    if (source_ != cancel_source::none) return true;
-    return deadline_ != time_point::max() && deadline_.time_since_epoch().count() <= core_->now();
+    return scope_tree::source_of_locked(*this) != cancel_source::none;
 }
 
 bool cancel_scope::cancelled_caught() const noexcept {

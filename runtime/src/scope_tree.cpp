@@ -67,7 +67,7 @@ bool scope_tree::leave(cancel_scope& scope, bool body_stopped) noexcept {
 // What the handles will answer from now on.
 void scope_tree::take_leave_locked(const cancel_scope& scope, scope_control& control) noexcept {
     control.scope = nullptr;
-    control.called = scope.source_ != cancel_source::none;
+    control.called = source_of_locked(scope) != cancel_source::none;
     control.caught = scope.caught_;
     control.soft = scope.soft_effective_;
     control.shield = scope.shield_;
@@ -79,7 +79,7 @@ void scope_tree::take_leave_locked(const cancel_scope& scope, scope_control& con
         control.cause = cause_of_locked(scope);
         control.blame = cause_of_locked(*to_blame);
     } catch (...) {  // without memory for the texts, the source has to do
-        control.cause.source = scope.source_;
+        control.cause.source = source_of_locked(scope);
         control.blame.source = to_blame->source_;
     }
 }
@@ -148,7 +148,11 @@ void scope_tree::cancel_locked(cancel_scope& scope, cancel_source source, cancel
         delete cause;
         return;
     }
-    scope.source_ = source;
+    scope.source_ = source_of_locked(scope);  // a deadline that nobody has noticed yet came first
+    if (scope.source_ == cancel_source::none)
+        scope.source_ = source;
+    else
+        delete std::exchange(cause, nullptr);
     scope.cause_ = cause;
     spread_locked(scope, woken);
 }
@@ -192,8 +196,9 @@ void scope_tree::set_deadline(cancel_scope& scope, time_point when) noexcept {
     ready_chain woken;
     {
         const mutex_guard held(core.tree_lock());
+        const bool is_over = std::min(when, scope.deadline_) <= now;
+        if (is_over) cancel_locked(scope, cancel_source::deadline, nullptr, woken);
         scope.deadline_ = when;
-        if (when <= now) cancel_locked(scope, cancel_source::deadline, nullptr, woken);
         rearm_locked(scope);
     }
     if (!woken.empty()) core.scheduler().enqueue_all(woken);
@@ -232,6 +237,7 @@ bool scope_tree::lets_in(const cancel_scope& scope) noexcept {
 // Computes the flags of a scope anew, and of everything below it that they change. An explicit
 // list of scopes to visit, through the scopes themselves: any depth costs no stack and no memory.
 void scope_tree::spread_locked(cancel_scope& from, ready_chain& woken) noexcept {
+    lowlevel::wait_list softly;  // completed last: whom the cancellation reaches, it claims
     cancel_scope* to_visit = &from;
     from.next_to_visit_ = nullptr;
     const auto visit_later = [&to_visit](cancel_scope& scope) {
@@ -256,8 +262,7 @@ void scope_tree::spread_locked(cancel_scope& from, ready_chain& woken) noexcept 
             continue;
         scope.effective_ = effective;
         scope.soft_effective_ = soft;
-        while (lowlevel::wait_node* node = soft ? scope.soft_waiters_.pop_front() : nullptr)
-            if (node->claim()) complete_into(woken, *node);
+        if (soft) softly.splice_back(scope.soft_waiters_);
 
         if (scope.inner_ != nullptr)
             visit_later(*scope.inner_);
@@ -274,6 +279,8 @@ void scope_tree::spread_locked(cancel_scope& from, ready_chain& woken) noexcept 
             }
         }
     }
+    while (lowlevel::wait_node* node = softly.pop_front())
+        if (node->claim()) complete_into(woken, *node);
 }
 
 void scope_tree::signal_locked(task_record& task, bool cancelled, ready_chain& woken) noexcept {
@@ -298,8 +305,16 @@ cancel_cause* scope_tree::make_cause(std::string_view reason, std::string_view t
 cancel_cause scope_tree::cause_of_locked(const cancel_scope& scope) {
     cancel_cause cause;
     if (scope.cause_ != nullptr) cause = *scope.cause_;
-    cause.source = scope.source_;
+    cause.source = source_of_locked(scope);
     return cause;
+}
+
+// A deadline counts from the moment it passes: its timer fires a little later.
+cancel_source scope_tree::source_of_locked(const cancel_scope& scope) noexcept {
+    if (scope.source_ != cancel_source::none || scope.deadline_ == time_point::max())
+        return scope.source_;
+    const bool is_over = scope.deadline_.time_since_epoch().count() <= scope.core_->now();
+    return is_over ? cancel_source::deadline : cancel_source::none;
 }
 
 time_point scope_tree::effective_deadline(const task_record& task) noexcept {
@@ -307,8 +322,10 @@ time_point scope_tree::effective_deadline(const task_record& task) noexcept {
     if (task.scope->effective_) return time_point::min();
     time_point earliest = time_point::max();
     for (const cancel_scope* scope = task.scope; scope != nullptr; scope = scope->outer_) {
-        earliest = std::min(earliest, scope->deadline_);
-        if (scope->shield_) break;
+        earliest = std::min({earliest, scope->deadline_, scope->hard_deadline_});
+        if (!scope->shield_) continue;
+        earliest = std::min(earliest, scope->shield_until_);
+        break;
     }
     return earliest;
 }

@@ -52,6 +52,7 @@ class scope_tree {
     // Texts are a help: without memory for them, null.
     static cancel_cause* make_cause(std::string_view reason, std::string_view task_name) noexcept;
     static cancel_cause cause_of_locked(const cancel_scope& scope);
+    static cancel_source source_of_locked(const cancel_scope& scope) noexcept;
 
     static runtime_core& core_of(const cancel_scope& scope) noexcept { return *scope.core_; }
     static cancel_scope& scope_of(task_record& task) noexcept { return *task.scope; }
