@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "ring.hpp"
 
+#include <covey/lowlevel/assert.hpp>
+
 #include <algorithm>
 #include <new>
 #include <utility>
@@ -41,6 +43,7 @@ void ring::make_room(std::size_t limit) {
 }
 
 void ring::push(void* value) noexcept {
+    COVEY_ASSERT(count_ < slots_, "a value is pushed where no room was made");
     type_->move(place(count_), value);
     ++count_;
 }
@@ -54,7 +57,8 @@ void ring::drop_front() noexcept {
     type_->destroy(front());
     first_ = first_ + 1 == slots_ ? 0 : first_ + 1;
     --count_;
-    if (count_ == 0 && slots_ * type_->size > bytes_to_give_back) release_storage();
+    // The only slot stays, whatever its size: a sender that waits may get it in the same step.
+    if (count_ == 0 && slots_ > 1 && slots_ * type_->size > bytes_to_give_back) release_storage();
 }
 
 void ring::swap(ring& other) noexcept {
