@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <functional>
+#include <string_view>
 #include <utility>
 
 namespace wordcrunch {

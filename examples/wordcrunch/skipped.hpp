@@ -3,6 +3,7 @@
 // unless --fail-fast says so.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 #include <string>

@@ -3,6 +3,8 @@
 
 #include "tokenizer.hpp"
 
+#include <cstdint>
+#include <string_view>
 #include <utility>
 
 namespace wordcrunch {

@@ -20,6 +20,8 @@
 #include <covey/covey.hpp>
 
 #include <cstddef>
+#include <utility>
+#include <vector>
 
 namespace wordcrunch {
 
