@@ -231,9 +231,9 @@ TEST_CASE("an error of a child that a foreign thread started comes out of the bl
 }
 
 TEST_CASE("foreign threads start children until they are told that it has ended_mt (T31, RN70)") {
-    for (std::size_t round = 0; round < support::rounds(20); ++round) {
+    for (std::size_t round = 0; round < support::rounds(12); ++round) {
         constexpr int threads = 3;
-        constexpr int starts = 2000;
+        constexpr int starts = 800;
         std::atomic<long> accepted = 0;
         std::atomic<long> refused = 0;
         std::atomic<long> ran = 0;
