@@ -166,8 +166,8 @@ void wait_operation::withdraw() noexcept {
 }
 
 void wait_operation::block_thread() {
-    blocked_thread thread;
-    who = &thread;
+    blocked_thread caller;
+    who = &caller;
     operation = this;
     lock();
     try {
@@ -180,11 +180,11 @@ void wait_operation::block_thread() {
         throw;
     }
     link();
-    const bool armed = thread.word.arm(*this);
+    const bool armed = caller.word.arm(*this);
     COVEY_ASSERT(armed, "a blocking thread can't be cancelled");
     count(counted::waiters, +1);
     unlock();
-    thread.block();
+    caller.block();
 }
 
 }  // namespace covey::lowlevel
