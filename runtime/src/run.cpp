@@ -82,16 +82,15 @@ runtime_core::~runtime_core() {
 void runtime_core::run() {
     std::vector<lowlevel::thread> others;
     others.reserve(scheduler_.workers() - 1);
-    const auto work = [this] { worker(*this).run(); };
+    const auto work = [this](task_record* first) { worker(*this).run(first); };
     try {
-        while (others.size() + 1 < scheduler_.workers()) others.emplace_back(work);
+        while (others.size() + 1 < scheduler_.workers()) others.emplace_back(work, nullptr);
     } catch (...) {
         scheduler_.stop();
         for (lowlevel::thread& each : others) each.join();
         throw;
     }
-    scheduler_.enqueue(main_);
-    work();
+    work(&main_);  // through the queue another worker might take it
     for (lowlevel::thread& each : others) each.join();
 }
 

@@ -27,9 +27,10 @@ bool yields_every_operation() noexcept {
     return yield_every_operation.load(lowlevel::order::relaxed);
 }
 
-void worker::run() noexcept {
+void worker::run(task_record* first) noexcept {
     worker_of_thread = this;
     clock_reading = core_.now();
+    if (first != nullptr) run_task(*first);
     for (;;) {
         const scheduler::turn turn = core_.scheduler().next();
         if (turn.stopped) break;

@@ -17,8 +17,8 @@ class worker {
  public:
     explicit worker(runtime_core& core) noexcept : core_(core) {}
 
-    // Runs tasks until the run ends.
-    void run() noexcept;
+    // Runs this task, if any, before others, then tasks until the run ends.
+    void run(task_record* first) noexcept;
 
     // How many operations a task may finish without waiting before it yields to others.
     static constexpr unsigned budget_per_turn = 128;
