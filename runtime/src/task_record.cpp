@@ -10,8 +10,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <new>
 #include <stdexcept>
 
@@ -91,17 +93,19 @@ bool has(std::string_view text, std::string_view part) {
 
 // "covey::task<int> app::worker(int) [with T = int]" -> "app::worker"
 std::string_view bare_function(std::string_view text) {
-    constexpr std::string_view anonymous = "(anonymous namespace)::";
+    constexpr std::string_view anonymous[] = {
+        "(anonymous namespace)::", "{anonymous}::", "<unnamed>::"};
     std::size_t start = 0;
     for (std::size_t i = 0; i < text.size();) {
         const char c = text[i];
-        if (c == '<') {
+        const auto* unnamed =
+            std::find_if(std::begin(anonymous), std::end(anonymous),
+                         [&](std::string_view each) { return text.substr(i).starts_with(each); });
+        if (unnamed != std::end(anonymous)) {
+            start = i += unnamed->size();
+        } else if (c == '<') {
             i = end_of_brackets(text, i);
         } else if (c == '(') {
-            if (text.substr(i).starts_with(anonymous)) {
-                start = i += anonymous.size();
-                continue;
-            }
             return text.substr(start, i - start);
         } else {
             ++i;
@@ -124,14 +128,17 @@ std::string pretty_function(const char* name) {
         if (text.ends_with(']')) text.remove_suffix(1);
         return std::string(has(text, "lambda") ? "lambda" : text);
     }
-    if (has(text, "lambda") || text == "operator()" || has(text, "::operator()(")) {
-        const std::string_view outside =
-            bare_function(text.substr(0, text.find("::(anonymous class)")));
-        if (has(text, "lambda") && !outside.empty() && outside != "auto")
-            return fmt::format("lambda in {}", outside);
-        return "lambda";
+    const std::size_t closure = text.find("(anonymous class)");
+    if (closure != std::string_view::npos || has(text, "<lambda") || text == "operator()") {
+        std::string_view outside = text.substr(0, closure);
+        if (outside.ends_with("::")) outside.remove_suffix(2);
+        outside = bare_function(outside);
+        if (outside.empty() || outside == "operator()") return "lambda";
+        return fmt::format("lambda in {}", outside);
     }
-    const std::string_view bare = bare_function(text);
+    std::string_view bare = bare_function(text);
+    constexpr std::string_view call_operator = "::operator";  // an object that is called
+    if (bare.ends_with(call_operator)) bare.remove_suffix(call_operator.size());
     return std::string(bare.empty() ? text : bare);
 }
 
