@@ -123,7 +123,8 @@ class tree_printer {
     }
 
     static std::string seconds(std::int64_t nanoseconds) {
-        return fmt::format("{:.3g}", static_cast<double>(nanoseconds) / 1e9);
+        const double exact = static_cast<double>(nanoseconds) / 1e9;
+        return exact < 1000 ? fmt::format("{:.3g}", exact) : fmt::format("{:.0f}", exact);
     }
 
     const std::int64_t now_;
