@@ -152,7 +152,8 @@ class scope_handle {
     detail::scope_control* control_;
 };
 
-// The innermost scope that the calling task is in; the run's own in a task that opened none.
+// The innermost scope that the calling task is in: where it opened none, that of its nursery; in
+// main, that of the run.
 // Throws std::logic_error outside a task.
 [[nodiscard]] cancel_scope& current_scope();
 

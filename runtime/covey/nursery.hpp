@@ -116,6 +116,7 @@ class nursery {
     nursery() noexcept = default;
     ~nursery();
 
+    [[nodiscard]] bool try_spawn(detail::task_record& child) noexcept;
     void spawn_child(detail::task_record& child);
     void spawn_service(detail::task_record& child);
 

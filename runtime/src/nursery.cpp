@@ -74,21 +74,23 @@ nursery::~nursery() {
     if (auto* control = control_.load(lowlevel::order::acquire)) control->drop();
 }
 
-void nursery::spawn_child(detail::task_record& child) {
+// False: the nursery has ended, and the child is still the caller's.
+bool nursery::try_spawn(detail::task_record& child) noexcept {
     detail::runtime_core& core = *scope_.core_;
-    child.core = &core;
-    child.parent = this;
     {
         const mutex_guard held(core.tree_lock());
-        if (open_) {
-            detail::scope_tree::adopt_locked(scope_, child);
-            (child.is_service ? services_ : children_).push_back(child);
-        } else {
-            child.core = nullptr;
-        }
+        if (!open_) return false;
+        child.core = &core;
+        child.parent = this;
+        detail::scope_tree::adopt_locked(scope_, child);
+        (child.is_service ? services_ : children_).push_back(child);
     }
-    if (child.core == nullptr) detail::refuse(child);
     child.wake();
+    return true;
+}
+
+void nursery::spawn_child(detail::task_record& child) {
+    if (!try_spawn(child)) detail::refuse(child);
 }
 
 void nursery::spawn_service(detail::task_record& child) {
@@ -116,9 +118,11 @@ nursery_handle::nursery_handle(const nursery_handle& other) noexcept : control_(
 nursery_handle::~nursery_handle() { control_->drop(); }
 
 void nursery_handle::spawn_child(detail::task_record& child) const {
-    const mutex_guard held(control_->lock);
-    if (control_->nursery == nullptr) detail::refuse(child);
-    control_->nursery->spawn_child(child);
+    {
+        const mutex_guard held(control_->lock);
+        if (control_->nursery != nullptr && control_->nursery->try_spawn(child)) return;
+    }
+    detail::refuse(child);  // destroys arguments of users, which may use this handle
 }
 
 void nursery_handle::cancel(std::string_view reason) const noexcept {
@@ -259,7 +263,6 @@ block_ending nursery_block::leave(bool body_stopped) {
         control->nursery = nullptr;
     }
     block_ending ending;
-    const std::string name = task_name(*nursery_.scope_.owner_);
     ending.pass_on = scope_tree::leave(nursery_.scope_, body_stopped || nursery_.child_stopped_);
 
     std::vector<std::exception_ptr> errors;
@@ -270,10 +273,16 @@ block_ending nursery_block::leave(bool body_stopped) {
         errors.push_back(error);
     }
     if (!errors.empty()) {
+        const std::string name = task_name(*nursery_.scope_.owner_);
         ending.errors = std::make_exception_ptr(
             exception_group(fmt::format("nursery of task '{}'", name), std::move(errors)));
     }
     return ending;
+}
+
+// Without memory for a group its errors are dropped, and bad_alloc comes out of the block.
+nursery_block::~nursery_block() {
+    while (nursery_.failed_.front() != nullptr) static_cast<void>(take_only_error());
 }
 
 std::exception_ptr nursery_block::take_only_error() noexcept {

@@ -38,6 +38,7 @@ class nursery_block {
     nursery_block() noexcept = default;
     nursery_block(const nursery_block&) = delete;
     nursery_block& operator=(const nursery_block&) = delete;
+    ~nursery_block();
 
     [[nodiscard]] nursery& get() noexcept { return nursery_; }
 
