@@ -401,3 +401,23 @@ TEST_CASE(
         CHECK(support::elapsed() == 5s);  // 2 + (2 + 1)
     });
 }
+
+TEST_CASE("a value that can be moved but not assigned comes out of every block") {
+    struct sealed {
+        const int number;
+    };
+    support::run_virtual([]() -> covey::task<> {
+        const auto make = []() -> covey::task<sealed> { co_return sealed{3}; };
+        const auto limited = co_await covey::move_on_after(1s, make);
+        CHECK(limited->number == 3);
+        const sealed in_time = co_await covey::fail_after(1s, make);
+        CHECK(in_time.number == 3);
+        const auto outcome = co_await covey::attempt(make);
+        CHECK(outcome.value().number == 3);
+        const sealed of_block =
+            co_await covey::with_nursery([&](covey::nursery&) { return make(); });
+        CHECK(of_block.number == 3);
+        const sealed cleaned = co_await covey::finally(make, [] {});
+        CHECK(cleaned.number == 3);
+    });
+}

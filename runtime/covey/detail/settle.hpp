@@ -7,10 +7,22 @@
 #include <covey/task.hpp>
 
 #include <concepts>
+#include <tuple>
 
 namespace covey::detail {
 
 struct unit {};
+// A callable and what it will be called with, decay-copied as by std::thread.
+template <class F, class... A>
+struct callable_and_arguments {
+    F function;
+    std::tuple<A...> arguments;
+
+    template <class G, class... B>
+    explicit callable_and_arguments(G&& f, B&&... a)
+        : function(std::forward<G>(f)), arguments(std::forward<B>(a)...) {}
+};
+
 template <class T>
 using stored = std::conditional_t<std::is_void_v<T>, unit, T>;
 
@@ -67,7 +79,7 @@ class [[nodiscard]] settle : private continuation {
             result.value.emplace();
         } else {
             try {
-                result.value = std::move(promise.value);
+                result.value.emplace(std::move(*promise.value));
             } catch (...) {
                 result.error = std::current_exception();
             }
