@@ -60,6 +60,7 @@ void thread_pool::submit(thread_job& job) {
             throw;
         }
         add_reference();  // the thread's; it can't get at the pool before the lock is released
+        lowlevel::count(lowlevel::counted::threads, +1);  // from now on: it may start late
     } else {
         busy_.splice(busy_.begin(), idle_, idle_.begin());
         busy_.front().job = &job;
@@ -91,7 +92,6 @@ void thread_pool::close() noexcept {
 }
 
 void thread_pool::serve(member_list::iterator self) noexcept {
-    lowlevel::count(lowlevel::counted::threads, +1);
     pthread_setname_np(pthread_self(), "covey blocking");
     mutex_lock held(lock_);
     for (;;) {
