@@ -44,14 +44,18 @@ channel_core::sent channel_core::try_send_locked(const endpoint& through, send_r
     switch (policy_) {
         case overflow::block: return sent::would_block;
         case overflow::fail: return sent::full;
-        case overflow::drop_newest: ++dropped_; return sent::yes;
+        case overflow::drop_newest:
         case overflow::drop_oldest: break;
     }
+    // The one that is dropped is destroyed by the caller, when no lock is held.
     ++dropped_;
-    if (capacity_ == 0) return sent::yes;  // a rendezvous has no older value to drop
-    buffer_.pop(request.room_for_dropped);
     request.has_dropped = true;
-    buffer_locked(request.value);
+    if (policy_ == overflow::drop_newest || capacity_ == 0) {
+        type_.move(request.room_for_dropped, request.value);
+    } else {
+        buffer_.pop(request.room_for_dropped);
+        buffer_locked(request.value);
+    }
     return sent::yes;
 }
 

@@ -32,7 +32,8 @@ class exception_group : public std::exception {
     // The whole tree, a line for each error.
     [[nodiscard]] const char* what() const noexcept override;
 
-    // The first error of type E anywhere in the tree, or null. Valid while the group lives.
+    // The first error of type E anywhere in the tree, or null. Valid while the group lives. A group
+    // in the tree counts only where E is a group itself.
     template <class E>
     [[nodiscard]] const E* find() const noexcept;
 
@@ -76,6 +77,15 @@ const E* error_as(const std::exception_ptr& error) noexcept {
     }
 }
 
+// The same for an error inside a group: a nested group is an error only to who asks for groups.
+template <class E>
+const E* error_in_tree(const std::exception_ptr& error) noexcept {
+    if constexpr (!std::is_base_of_v<exception_group, E>) {
+        if (error_as<exception_group>(error) != nullptr) return nullptr;
+    }
+    return error_as<E>(error);
+}
+
 }  // namespace detail
 
 template <class E>
@@ -83,7 +93,7 @@ const E* exception_group::find() const noexcept {
     const E* found = nullptr;
     visit(
         [](void* context, const std::exception_ptr& error) {
-            const E* match = detail::error_as<E>(error);
+            const E* match = detail::error_in_tree<E>(error);
             *static_cast<const E**>(context) = match;
             return match != nullptr;
         },
@@ -95,7 +105,8 @@ template <class E, class F>
 void exception_group::for_each(F handler) const {
     visit(
         [](void* context, const std::exception_ptr& error) {
-            if (const E* match = detail::error_as<E>(error)) (*static_cast<F*>(context))(*match);
+            if (const E* match = detail::error_in_tree<E>(error))
+                (*static_cast<F*>(context))(*match);
             return false;
         },
         &handler);
@@ -114,7 +125,9 @@ namespace detail {
 
 template <class F, class R = body_result<F>>
 task<R> run_collapsed(F body) {
-    settled<R> result = co_await settle_call<R>([&] { return body_task(body); });
+    co_await stands_for_its_caller();
+    settled<R> result;
+    co_await settle(result, [&] { return body_task(body); });
     if (result.stopped) co_await pass_stop_on();
     if (result.error) std::rethrow_exception(collapsed(result.error));
     if constexpr (!std::is_void_v<R>) co_return result.take();

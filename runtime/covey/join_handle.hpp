@@ -16,7 +16,7 @@ class result_base;
 // child goes on without it. Threads: members may be called from any thread; one handle is
 // destroyed or moved by one.
 template <class T>
-class [[nodiscard]] join_handle {
+class join_handle {
  public:
     using covey_result = T;
     class operation;
@@ -102,6 +102,9 @@ class joinable_base::wait : public lowlevel::wait_operation {
 
 template <class T>
 class result_base : public joinable_base {
+    static_assert(!std::is_reference_v<T>,
+                  "covey: a child's result can't be a reference: return a value or a pointer");
+
  public:
     void set_value(T&& value) { value_.emplace(std::move(value)); }
 

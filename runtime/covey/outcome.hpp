@@ -11,6 +11,9 @@ namespace covey {
 // What attempt() gives: the body's value, or the error that it threw.
 template <class T>
 class [[nodiscard]] outcome {
+    static_assert(!std::is_same_v<T, std::exception_ptr>,
+                  "covey: an outcome of std::exception_ptr couldn't tell value from error");
+
  public:
     explicit outcome(detail::stored<T> value) : value_(std::move(value)) {}
     explicit outcome(std::exception_ptr error) noexcept : error_(std::move(error)) {}
@@ -41,7 +44,9 @@ namespace detail {
 
 template <class X, class R = body_result<X>>
 task<outcome<R>> run_attempt(X body) {
-    settled<R> result = co_await settle_call<R>([&] { return body_task(body); });
+    co_await stands_for_its_caller();
+    settled<R> result;
+    co_await settle(result, [&] { return body_task(body); });
     if (result.stopped) co_await pass_stop_on();
     if (result.error) co_return outcome<R>(result.error);
     co_return outcome<R>(std::move(*result.value));

@@ -79,6 +79,9 @@ auto run(run_options options, F&& main, A&&... args) {
     using returned = std::invoke_result_t<function&, std::decay_t<A>...>;
     static_assert(detail::is_task<returned>,
                   "covey: main is a coroutine function that returns covey::task<T>");
+    static_assert(!detail::keeps_temporary<function, std::decay_t<A>...>(),
+                  "covey: a parameter of main refers to a temporary that ends with the call: pass "
+                  "the parameter's own type, e.g. std::string(\"text\") for a const std::string&");
     using result = awaitable_result_t<returned>;
     auto* main_task =
         new detail::callable_child<detail::main_base<result>, function, std::decay_t<A>...>(

@@ -23,10 +23,13 @@ namespace detail {
 
 template <class X, class C, class R = body_result<X>, class Cleaned = body_result<C>>
 task<R> run_finally(X body, C cleanup) {
-    settled<R> result = co_await settle_call<R>([&] { return body_task(body); });
+    co_await stands_for_its_caller();
+    settled<R> result;
+    co_await settle(result, [&] { return body_task(body); });
 
     scope_block shield({.shield = true});
-    settled<Cleaned> cleaned = co_await settle_call<Cleaned>([&] { return body_task(cleanup); });
+    settled<Cleaned> cleaned;
+    co_await settle(cleaned, [&] { return body_task(cleanup); });
     static_cast<void>(shield.leave(cleaned.stopped));
 
     if (result.error && cleaned.error)

@@ -27,6 +27,8 @@ class start_slot_base {
 
     // Before the child runs: who is to move where.
     void prepare(nursery& target, task_record& child) noexcept;
+    // start() is over: a status that somebody has kept does nothing from now on.
+    void retire() noexcept;
     [[noreturn]] void throw_not_started() const;
 
  protected:
@@ -38,6 +40,8 @@ class start_slot_base {
     task_record* child_ = nullptr;  // counted
     lowlevel::atomic<std::uint32_t> references_{1};
     lowlevel::atomic<bool> claimed_{false};
+    lowlevel::spin_lock lock_;  // before the tree lock; keeps start() waiting while one publishes
+    bool is_over_ = false;      // guarded by lock_
     bool published_ = false;
 };
 

@@ -143,10 +143,12 @@ class checkpoint_watch {
 
 namespace detail {
 
-template <class X>
+template <class X, class R = covey::detail::body_result<X>>
 task<void> run_expecting(X body, bool some) {
+    co_await covey::detail::stands_for_its_caller();
     const checkpoint_watch watch;
-    auto result = co_await covey::detail::settle(covey::detail::body_task(body));
+    covey::detail::settled<R> result;
+    co_await covey::detail::settle(result, [&] { return covey::detail::body_task(body); });
     if (result.stopped) co_await covey::detail::pass_stop_on();
     result.rethrow_error();
     if (some)

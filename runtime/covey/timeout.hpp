@@ -57,8 +57,10 @@ namespace detail {
 
 template <class X, class R = body_result<X, cancel_scope>>
 task<limited<R>> run_limited(X body, scope_limits limits) {
+    co_await stands_for_its_caller();
     scope_block block(limits);
-    settled<R> result = co_await settle(body_task(body, block.scope()));
+    settled<R> result;
+    co_await settle(result, [&] { return body_task(body, block.scope()); });
     if (block.leave(result.stopped)) co_await pass_stop_on();
     result.rethrow_error();
     if constexpr (std::is_void_v<R>) {
@@ -71,8 +73,10 @@ task<limited<R>> run_limited(X body, scope_limits limits) {
 
 template <class X, class R = body_result<X, cancel_scope>>
 task<R> run_or_fail(X body, scope_limits limits) {
+    co_await stands_for_its_caller();
     scope_block block(limits);
-    settled<R> result = co_await settle(body_task(body, block.scope()));
+    settled<R> result;
+    co_await settle(result, [&] { return body_task(body, block.scope()); });
     if (block.leave(result.stopped)) co_await pass_stop_on();
     result.rethrow_error();
     if (result.stopped) {

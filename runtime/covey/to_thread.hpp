@@ -89,8 +89,9 @@ template <class R, class F, class... A>
 class thread_call final : public thread_job {
  public:
     template <class G, class... B>
-    explicit thread_call(G&& function, B&&... arguments)
-        : function_(std::forward<G>(function)), arguments_(std::forward<B>(arguments)...) {}
+    explicit thread_call(G&& function, B&&... arguments) {
+        called_.emplace(std::forward<G>(function), std::forward<B>(arguments)...);
+    }
 
     R take() {
         if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
@@ -98,19 +99,20 @@ class thread_call final : public thread_job {
     }
 
  private:
+    // Callable and arguments end with the call, before the task goes on.
     void call() noexcept override {
         try {
             if constexpr (std::is_void_v<R>)
-                std::apply(function_, std::move(arguments_));
+                std::apply(called_->function, std::move(called_->arguments));
             else
-                value_.emplace(std::apply(function_, std::move(arguments_)));
+                value_.emplace(std::apply(called_->function, std::move(called_->arguments)));
         } catch (...) {
             error_ = std::current_exception();
         }
+        called_.reset();
     }
 
-    F function_;
-    std::tuple<A...> arguments_;
+    std::optional<callable_and_arguments<F, A...>> called_;
     std::optional<stored<R>> value_;
     std::exception_ptr error_;
 };
@@ -132,6 +134,7 @@ class job_ref {
 
 template <class R, class F, class... A>
 task<R> run_in_thread(thread_options options, F function, A... arguments) {
+    co_await stands_for_its_caller();
     const job_ref job(new thread_call<R, F, A...>(std::move(function), std::move(arguments)...));
     co_await thread_token_wait(*job);
     co_await checkpoint_if_cancelled();
@@ -156,6 +159,8 @@ auto to_thread(thread_options options, F&& fn, A&&... args) {
     static_assert(std::is_invocable_v<function&, std::decay_t<A>...>,
                   "covey: to_thread(fn, args...): fn can't be called with these arguments");
     using result = std::invoke_result_t<function&, std::decay_t<A>...>;
+    static_assert(!std::is_reference_v<result>,
+                  "covey: a reference can't leave the thread: return a value or a pointer");
     static_assert(!awaitable<result>,
                   "covey: to_thread runs a plain function; a coroutine is awaited or started in a "
                   "nursery");

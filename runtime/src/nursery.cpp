@@ -172,23 +172,24 @@ void end_task(task_record& task) noexcept {
     }
     if (task.root.child) std::exchange(task.root.child, nullptr).destroy();
     task.drop_callable();
-    if (task.parent == nullptr)
+    if (&task == &task.core->main())
         task.core->main_ended();
     else
         nursery_block::child_ended(task);
 }
 
-// A failure goes from the child to its nursery, which cancels the others; never sideways.
+// A failure goes from the child to its nursery, which cancels the others; never sideways. Who waits
+// for the child is told before the nursery may find itself joined: after the block every child has
+// ended, also for who asks its handle.
 void nursery_block::child_ended(task_record& task) noexcept {
-    runtime_core& core = *task.core;
-    cancel_cause* cause = task.error ? cause_of_failure(task.error, "child task", &task) : nullptr;
     if (cancel_scope* own = task.own_scope()) static_cast<void>(scope_tree::leave(*own, false));
-
-    ready_chain cancelled;
-    lowlevel::wait_node* joiner = nullptr;
     task.failed = task.error != nullptr;
+    if (task.failed) fail_for(task);
+    task.announce();
+
+    lowlevel::wait_node* joiner = nullptr;
     {
-        const mutex_guard held(core.tree_lock());
+        const mutex_guard held(task.core->tree_lock());
         nursery& parent = *task.parent;
         task.phase.store(task_phase::ended, lowlevel::order::relaxed);
         (task.is_service ? parent.services_ : parent.children_).remove(task);
@@ -198,14 +199,24 @@ void nursery_block::child_ended(task_record& task) noexcept {
         if (task.failed) {
             task.add_reference();  // the list's: its block frees it
             parent.failed_.push_back(task);
-            scope_tree::cancel_locked(parent.scope_, cancel_source::nursery, cause, cancelled);
         }
         joiner = take_joiner_locked(parent);
     }
-    if (!cancelled.empty()) core.scheduler().enqueue_all(cancelled);
-    task.announce();
+    // What the record still holds may be destroyed now; nobody is in it any more.
+    this_worker()->current = nullptr;
     task.drop_reference();
     wake(joiner);
+}
+
+void nursery_block::fail_for(task_record& task) noexcept {
+    cancel_cause* cause = cause_of_failure(task.error, "child task", &task);
+    ready_chain cancelled;
+    {
+        const mutex_guard held(task.core->tree_lock());
+        task.phase.store(task_phase::ended, lowlevel::order::relaxed);
+        scope_tree::cancel_locked(task.parent->scope_, cancel_source::nursery, cause, cancelled);
+    }
+    if (!cancelled.empty()) task.core->scheduler().enqueue_all(cancelled);
 }
 
 void nursery_block::open() {
@@ -257,30 +268,41 @@ bool nursery_block::stop_a_service() noexcept {
     return stopped_one;
 }
 
-block_ending nursery_block::leave(bool body_stopped) {
+block_ending nursery_block::leave(bool body_stopped) noexcept {
     if (nursery_control* control = nursery_.control_.load(lowlevel::order::acquire)) {
         const mutex_guard held(control->lock);
         control->nursery = nullptr;
     }
     block_ending ending;
     ending.pass_on = scope_tree::leave(nursery_.scope_, body_stopped || nursery_.child_stopped_);
-
-    std::vector<std::exception_ptr> errors;
-    for (std::size_t position = 0;; ++position) {
-        if (body_error_ && position == failed_before_body_) errors.push_back(body_error_);
-        const std::exception_ptr error = take_only_error();
-        if (!error) break;
-        errors.push_back(error);
-    }
-    if (!errors.empty()) {
-        const std::string name = task_name(*nursery_.scope_.owner_);
-        ending.errors = std::make_exception_ptr(
-            exception_group(fmt::format("nursery of task '{}'", name), std::move(errors)));
-    }
+    ending.errors = group_of_errors();
     return ending;
 }
 
-// Without memory for a group its errors are dropped, and bad_alloc comes out of the block.
+// Without memory for a group, the error that came first stands for all of them.
+std::exception_ptr nursery_block::group_of_errors() noexcept {
+    std::exception_ptr first;
+    try {
+        std::vector<std::exception_ptr> errors;
+        for (std::size_t position = 0;; ++position) {
+            std::exception_ptr error;
+            if (body_error_ && position == failed_before_body_)
+                error = std::exchange(body_error_, nullptr);
+            else
+                error = take_only_error();
+            if (!error) break;
+            if (!first) first = error;
+            errors.push_back(std::move(error));
+        }
+        if (!first) return nullptr;
+        const std::string name = task_name(*nursery_.scope_.owner_);
+        return std::make_exception_ptr(
+            exception_group(fmt::format("nursery of task '{}'", name), std::move(errors)));
+    } catch (...) {
+        return first;
+    }
+}
+
 nursery_block::~nursery_block() {
     while (nursery_.failed_.front() != nullptr) static_cast<void>(take_only_error());
 }
@@ -333,6 +355,11 @@ void start_slot_base::prepare(nursery& target, task_record& child) noexcept {
     child_ = &child;
 }
 
+void start_slot_base::retire() noexcept {
+    const lowlevel::locked in_use(lock_);
+    is_over_ = true;
+}
+
 start_slot_base::~start_slot_base() {
     if (child_ != nullptr) child_->drop_reference();
 }
@@ -347,6 +374,8 @@ void start_slot_base::claim() {
 
 // If start() has been cancelled meanwhile, the child stays below it and ends with it.
 void start_slot_base::publish() noexcept {
+    const lowlevel::locked in_use(lock_);
+    if (is_over_) return;
     runtime_core& core = *child_->core;
     ready_chain woken;
     lowlevel::wait_node* joiner = nullptr;

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <sched.h>
+#include <stdexcept>
 
 namespace covey::lowlevel {
 
@@ -88,8 +89,20 @@ void refuse_to_block_worker(const char* call, const char* instead) {
                     call, detail::task_name(*task), instead));
 }
 
+// An operation has one value to give and one place in a list.
+void wait_operation::begin() {
+    if (step_ != step::fresh) {
+        throw std::logic_error(fmt::format(
+            "covey: '{}' is awaited a second time, or after it was moved from: call the function "
+            "again for another operation",
+            traits_->verb));
+    }
+    step_ = step::begun;
+}
+
 bool wait_operation::await_ready() {
     detail::task_record& task = detail::current_task(traits_->verb);
+    begin();
     if (is_interruptible()) detail::note_cancel_point(task);
     who = &task;
     operation = this;
@@ -139,6 +152,9 @@ void wait_operation::suspend(detail::promise_base& frame) noexcept {
     detail::worker& worker = *detail::this_worker();
     detail::task_record& task = *worker.current;
     switch (step_) {
+        case step::fresh:
+        case step::moved:
+        case step::begun: break;
         case step::unwind: worker.unwind_from = &frame; return;
         case step::yield:
             task.leaf = &frame;

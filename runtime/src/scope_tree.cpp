@@ -116,12 +116,15 @@ void scope_tree::make_root(cancel_scope& root, runtime_core& core, task_record& 
 
 // The run is over, and nobody fires timers any more: handles answer for themselves from now on.
 void scope_tree::retire_root(cancel_scope& root) noexcept {
-    root.core_->disarm(root);
     scope_control* control = root.control_.load(lowlevel::order::acquire);
-    if (control == nullptr) return;
-    const mutex_guard held(control->lock);
-    const mutex_guard tree(root.core_->tree_lock());
-    take_leave_locked(root, *control);
+    if (control != nullptr) control->lock.lock();
+    {
+        const mutex_guard held(root.core_->tree_lock());
+        root.core_->disarm(root);
+        root.caught_ = root.owner_->stopped;
+        if (control != nullptr) take_leave_locked(root, *control);
+    }
+    if (control != nullptr) control->lock.unlock();
 }
 
 void scope_tree::cancel(cancel_scope& scope, cancel_source source,

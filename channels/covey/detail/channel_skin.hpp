@@ -208,6 +208,7 @@ struct channel_maker {
 
     template <std::integral I>
     static std::size_t checked(I capacity) {
+        static_assert(!std::is_same_v<I, bool>, "covey: a capacity is a number, not a bool");
         if constexpr (std::is_signed_v<I>) {
             if (capacity < 0) throw_negative_capacity();
         }
@@ -259,6 +260,7 @@ namespace detail {
 
 template <class T, class R>
 task<std::size_t> send_all_of(endpoint_reference through, R& range) {
+    co_await stands_for_its_caller();
     std::size_t sent = 0;
     for (auto& element : range) {
         co_await send_from_operation<T>(*through, element);

@@ -87,18 +87,9 @@ class callable_child final : public Base {
     template <class T>
     static constexpr bool takes_value = requires(Base& base) { base.set_value(std::declval<T>()); };
 
-    struct callable_and_arguments {
-        F function;
-        std::tuple<A...> arguments;
-
-        template <class G, class... B>
-        explicit callable_and_arguments(G&& f, B&&... a)
-            : function(std::forward<G>(f)), arguments(std::forward<B>(a)...) {}
-    };
-
     decltype(auto) call() { return std::apply(called_->function, std::move(called_->arguments)); }
 
-    std::optional<callable_and_arguments> called_;
+    std::optional<callable_and_arguments<F, A...>> called_;
 };
 
 template <class F, class... A>
@@ -114,6 +105,45 @@ template <class T>
 struct result_of_call<task<T>> {
     using type = T;
 };
+
+// Whether a parameter of type P would refer to a temporary made from a stored argument of type D.
+// That ends with the call, long before a coroutine that was given the reference.
+#if __has_builtin(__reference_constructs_from_temporary)
+template <class P, class D>
+inline constexpr bool refers_to_temporary = __reference_constructs_from_temporary(P, D&&);
+#else
+template <class P, class D>
+inline constexpr bool refers_to_temporary = false;
+#endif
+
+template <class... D>
+struct arguments {
+    template <class R, class... P>
+        requires(sizeof...(P) == sizeof...(D))
+    static constexpr bool dangle(R (*)(P...)) {
+        return is_task<R> && (refers_to_temporary<P, D> || ...);
+    }
+    template <class R, class C, class... P>
+    static constexpr bool dangle(R (C::*)(P...)) {
+        return dangle(static_cast<R (*)(P...)>(nullptr));
+    }
+    template <class R, class C, class... P>
+    static constexpr bool dangle(R (C::*)(P...) const) {
+        return dangle(static_cast<R (*)(P...)>(nullptr));
+    }
+    static constexpr bool dangle(...) { return false; }
+};
+
+// Whether F is a coroutine function that can be looked into and would keep such a reference.
+template <class F, class... D>
+constexpr bool keeps_temporary() {
+    if constexpr (std::is_pointer_v<F>)
+        return arguments<D...>::dangle(static_cast<F>(nullptr));
+    else if constexpr (requires { &F::operator(); })
+        return arguments<D...>::dangle(decltype (&F::operator())(nullptr));
+    else
+        return false;
+}
 
 template <class X>
 inline constexpr bool is_block_object =
@@ -138,6 +168,10 @@ constexpr bool check_child() {
                       "are passed as rvalues of their decayed types, as by std::thread");
         if constexpr (std::is_invocable_v<callable&, std::decay_t<A>...>) {
             using returned = std::invoke_result_t<callable&, std::decay_t<A>...>;
+            static_assert(!keeps_temporary<callable, std::decay_t<A>...>(),
+                          "covey: a parameter of the coroutine refers to a temporary that is made "
+                          "for the call and ends with it: pass the parameter's own type, e.g. "
+                          "std::string(\"text\") for a const std::string&");
             static_assert(!awaitable<returned> || is_task<returned>,
                           "covey: the function of a child returns an awaitable that nobody "
                           "awaits: make it a coroutine that returns covey::task<>");

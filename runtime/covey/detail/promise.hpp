@@ -43,6 +43,8 @@ struct continuation {
     }
 };
 
+struct stands_for_its_caller {};
+
 // Tells the worker to go on with the awaited frame, with the parent of a finished one, or to
 // unwind from a frame outwards. Each is the last act of a frame before it suspends.
 void run_child_next(continuation& to, promise_base& child) noexcept;
@@ -80,11 +82,17 @@ class promise_base {
     final_awaiter final_suspend() const noexcept { return {}; }
     void unhandled_exception() noexcept { error = std::current_exception(); }
 
+    // A coroutine of covey's own says so first: what it awaits is shown at its caller's place.
+    std::suspend_never await_transform(stands_for_its_caller) noexcept {
+        is_internal_ = true;
+        if (to != nullptr && to->parent != nullptr) place = to->parent->place;
+        return {};
+    }
     template <class A>
     A&& await_transform(A&& awaited,
                         std::source_location where = std::source_location::current()) noexcept {
         check_awaitable<A>();
-        place = where;
+        if (!is_internal_) place = where;
         return static_cast<A&&>(awaited);
     }
 
@@ -93,6 +101,9 @@ class promise_base {
 
  protected:
     ~promise_base() = default;
+
+ private:
+    bool is_internal_ = false;
 };
 
 template <class T>

@@ -41,64 +41,56 @@ struct settled {
     }
 };
 
-// `co_await settle(task)`: runs the task and stops unwinding here, so that the block around it
-// can decide. The task's frame is gone when it resumes.
+// `co_await settle(result, make)`: runs the task that make() gives and stops unwinding here, so
+// that the block around it can decide. Nothing is thrown: what make(), the task or the move of its
+// value throws is the error of the result. The task's frame is gone when the block goes on.
 template <class T>
 class [[nodiscard]] settle : private continuation {
  public:
-    using covey_result = settled<T>;
+    using covey_result = void;
 
-    explicit settle(task<T>&& body) : frame_(task_access::release(std::move(body))) {
-        child = frame_;
-        is_boundary = true;
+    template <class Make>
+    settle(settled<T>& result, Make make) noexcept : result_(result) {
+        try {
+            frame_ = task_access::release(make());
+            child = frame_;
+            is_boundary = true;
+        } catch (...) {
+            result.error = std::current_exception();
+        }
     }
-    // There is no task, because making it has failed.
-    explicit settle(std::exception_ptr failure) noexcept : failure_(std::move(failure)) {}
 
-    bool await_ready() const noexcept { return failure_ != nullptr; }
+    bool await_ready() const noexcept { return !child; }
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
         parent = &awaiting.promise();
         run_child_next(*this, frame_.promise());
     }
-    settled<T> await_resume() {
-        if (failure_) return {{}, std::move(failure_), false};
-        if (stopped) return {{}, {}, true};
-        settled<T> result;
+    void await_resume() noexcept {
+        result_.stopped = stopped;
+        if (!child) return;
         task_promise<T>& promise = frame_.promise();
-        result.error = std::exchange(promise.error, nullptr);
-        if (!result.error) keep(result, promise);
+        result_.error = std::exchange(promise.error, nullptr);
+        if (!result_.error) keep(promise);
         std::exchange(child, nullptr).destroy();
-        return result;
     }
 
  private:
-    // A value that throws while it is moved is an error of the body, not of the block.
-    static void keep(settled<T>& result, task_promise<T>& promise) noexcept {
+    void keep(task_promise<T>& promise) noexcept {
         if constexpr (std::is_void_v<T>) {
-            result.value.emplace();
+            result_.value.emplace();
         } else {
             try {
-                result.value.emplace(std::move(*promise.value));
+                result_.value.emplace(std::move(*promise.value));
             } catch (...) {
-                result.error = std::current_exception();
+                result_.error = std::current_exception();
             }
         }
     }
 
+    settled<T>& result_;
     std::coroutine_handle<task_promise<T>> frame_;
-    std::exception_ptr failure_;
 };
-
-// settle(make()), where what make() throws is an error of the body too.
-template <class T, class Make>
-settle<T> settle_call(Make make) noexcept {
-    try {
-        return settle<T>(make());
-    } catch (...) {
-        return settle<T>(std::current_exception());
-    }
-}
 
 // `co_await pass_stop_on()`: the frame ends stopped; never returns.
 struct pass_stop_on {
@@ -115,6 +107,7 @@ struct pass_stop_on {
 // Arguments are referred to, not copied: the block that calls keeps them alive.
 template <awaitable A>
 task<awaitable_result_t<A>> await_in_task(A operation) {
+    co_await stands_for_its_caller();
     co_return co_await std::move(operation);
 }
 

@@ -50,17 +50,20 @@ class nursery_block {
     // and returns false when none is left.
     [[nodiscard]] bool stop_a_service() noexcept;
     // Leaves the scope; the errors in the order in which they came.
-    [[nodiscard]] block_ending leave(bool body_stopped);
+    [[nodiscard]] block_ending leave(bool body_stopped) noexcept;
     // The single error of a start() whose child failed before it was ready, or null.
     [[nodiscard]] std::exception_ptr take_only_error() noexcept;
     [[nodiscard]] cancel_cause cause() const { return nursery_.scope_.cause(); }
 
     // For the ends of children, whose nursery this may be.
     static void child_ended(task_record& task) noexcept;
+    static void fail_for(task_record& task) noexcept;
     [[nodiscard]] static bool is_joined_locked(const nursery& joined) noexcept;
     [[nodiscard]] static lowlevel::wait_node* take_joiner_locked(nursery& joined) noexcept;
 
  private:
+    [[nodiscard]] std::exception_ptr group_of_errors() noexcept;
+
     nursery nursery_;
     std::exception_ptr body_error_;
     std::size_t failed_before_body_ = 0;
@@ -70,9 +73,11 @@ class nursery_block {
 
 template <class F, class R = body_result<F, nursery>>
 task<R> run_nursery(F body) {
+    co_await stands_for_its_caller();
     nursery_block block;
     block.open();
-    settled<R> result = co_await settle_call<R>([&] { return body_task(body, block.get()); });
+    settled<R> result;
+    co_await settle(result, [&] { return body_task(body, block.get()); });
     if (result.error) block.body_failed(result.error);
     do {
         co_await block.join();
@@ -103,6 +108,7 @@ class start_reservation {
 // then it moves into the target with all its descendants.
 template <class T, class F, class... A>
 task<T> run_start(nursery& target, F fn, A... args) {
+    co_await stands_for_its_caller();
     const start_reservation hold(target);
     nursery_block hall;
     const start_slot_ref<T> slot(new start_slot<T>());
@@ -115,6 +121,7 @@ task<T> run_start(nursery& target, F fn, A... args) {
         co_await hall.join();
     } while (hall.stop_a_service());
 
+    slot->retire();
     const std::exception_ptr error = hall.take_only_error();
     const block_ending ending = hall.leave(false);
     if (error) std::rethrow_exception(error);

@@ -5,9 +5,8 @@
 // comes from here, every thread, mutex and condition from <covey/lowlevel/thread.hpp>. A model
 // checker replaces these two files and nothing else.
 //
-// Rejected: std::atomic. <atomic> costs 20,000 preprocessed lines in every file that includes a
-// channel; the builtins below are what it is made of on both compilers, and ThreadSanitizer sees
-// them as well.
+// Rejected: std::atomic. <atomic> costs every file that includes a channel some thousand lines; the
+// builtins below are what it is made of on both compilers, and ThreadSanitizer sees them as well.
 
 #include <cstdint>
 
@@ -70,8 +69,9 @@ class atomic {
     T value_{};
 };
 
-// A lock of one byte for a few instructions. Not recursive; never held while user code runs.
-// Waits with a growing number of pauses that don't read the line, then gives up its time slice.
+// A lock of one byte for short work: nobody holding it waits, and no user code runs under it but
+// the move of a value. Not recursive. Waits with a growing number of pauses that don't read the
+// line, then gives up its time slice.
 class spin_lock {
  public:
     spin_lock() noexcept = default;

@@ -198,6 +198,8 @@ class wait_operation : private wait_node {
     explicit wait_operation(const wait_traits& traits) noexcept : traits_(&traits) {}
     wait_operation(wait_operation&& other) noexcept : wait_node(), traits_(other.traits_) {
         COVEY_ASSERT(!other.is_linked(), "an operation is moved while it waits");
+        step_ = other.step_;
+        other.step_ = step::moved;
     }
     virtual ~wait_operation() = default;
 
@@ -211,13 +213,14 @@ class wait_operation : private wait_node {
     [[nodiscard]] const wait_node& node() const noexcept { return *this; }
 
  private:
-    enum class step : std::uint8_t { park, yield, unwind };
+    enum class step : std::uint8_t { fresh, moved, begun, park, yield, unwind };
 
+    void begin();
     bool decided();
     void suspend(detail::promise_base& frame) noexcept;
 
     const wait_traits* traits_;
-    step step_ = step::park;
+    step step_ = step::fresh;
 };
 
 inline bool wait_node::claim() noexcept {
