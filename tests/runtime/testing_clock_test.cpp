@@ -156,7 +156,7 @@ TEST_CASE("a foreign thread jumps, and sleepers wake (Q2)") {
             while (!first_woke) std::this_thread::yield();
             clock.jump(10s);
         });
-        co_await covey::sleep_for(1s);
+        co_await covey::sleep_until(covey::time_point(1s));
         first_woke = true;
         co_await covey::sleep_until(covey::time_point(11s));
         thread->join();

@@ -87,7 +87,7 @@ TEST_CASE("wait_all_tasks_blocked is cancellable, and lets the others wait on (T
     });
 }
 
-TEST_CASE("sleepers count as blocked; after a jump the sleeper has run (TT02, Q1)") {
+TEST_CASE("sleepers count as blocked, and after a jump the sleeper has run (TT02, Q1)") {
     covey::testing::virtual_clock clock(covey::testing::autojump::off);
     for (const std::uint64_t seed : support::seeds()) {
         support::run_checked({.workers = 1, .clock = &clock, .seed = seed}, [&]() -> covey::task<> {
