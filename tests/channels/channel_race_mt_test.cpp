@@ -4,6 +4,7 @@
 #include "support/catch.hpp"
 #include "support/channel_ways.hpp"
 #include "support/race.hpp"
+#include "support/scope_slot.hpp"
 
 #include <covey/channel.hpp>
 #include <covey/event.hpp>
@@ -11,61 +12,22 @@
 #include <covey/timeout.hpp>
 
 #include <atomic>
-#include <functional>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 using support::dice;
 using support::receiving;
+using support::scope_slot;
 using support::sending;
+using support::verdict;
 
 namespace {
 
 using value_type = std::unique_ptr<std::string>;
 
 value_type make_value() { return std::make_unique<std::string>(60, 'v'); }
-
-// What went wrong first. Catch2 is for one thread at a time: asked at the end.
-class verdict {
- public:
-    void require(bool right, const char* what) {
-        if (right) return;
-        const std::lock_guard held(lock_);
-        if (first_.empty()) first_ = what;
-    }
-    [[nodiscard]] const std::string& first() const { return first_; }
-
- private:
-    std::mutex lock_;
-    std::string first_;
-};
-
-// Where a task leaves the scope that it waits in, for others to cancel it.
-class scope_slot {
- public:
-    void set(covey::scope_handle handle) {
-        const std::lock_guard held(lock_);
-        handle_.emplace(std::move(handle));
-    }
-    // False: there is no scope yet.
-    bool cancel() {
-        std::optional<covey::scope_handle> handle;
-        {
-            const std::lock_guard held(lock_);
-            handle = handle_;
-        }
-        if (handle) handle->cancel("race");
-        return handle.has_value();
-    }
-
- private:
-    std::mutex lock_;
-    std::optional<covey::scope_handle> handle_;
-};
 
 // The other parties of a round: each job runs as a task on any worker or on an ordinary thread.
 class parties {
