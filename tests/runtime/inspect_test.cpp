@@ -266,15 +266,22 @@ TEST_CASE("the place of a wait is that of the innermost co_await of the program'
 
 TEST_CASE("tasks are named after their functions, or as task_options say (N14, RN78)") {
     support::run_virtual([]() -> covey::task<> {
-        CHECK(co_await name_of_child(fails) == "fails");
-        CHECK(co_await name_of_child(fails_for<int>, 3) == "fails_for");
+        const std::string function = co_await name_of_child(fails);
+        CHECK(function == "fails");
+        const std::string instance = co_await name_of_child(fails_for<int>, 3);
+        CHECK(instance == "fails_for");
         machine here;
-        CHECK(co_await name_of_child(&machine::fails_inside, &here) == "machine::fails_inside");
-        CHECK(co_await name_of_child(fails_when_called()) == "fails_when_called");
-        CHECK(co_await name_of_child(covey::task_options{.name = "explicit"}, fails) == "explicit");
-        CHECK(co_await name_of_child(covey::task_options{.name = "plain"}, fails_plainly) ==
-              "plain");
-        CHECK(co_await name_of_child(lambda_of_a_function()) == "lambda in lambda_of_a_function");
+        const std::string member = co_await name_of_child(&machine::fails_inside, &here);
+        CHECK(member == "machine::fails_inside");
+        const std::string object = co_await name_of_child(fails_when_called());
+        CHECK(object == "fails_when_called");
+        const covey::task_options given{.name = "given"};
+        const std::string by_option = co_await name_of_child(given, fails);
+        CHECK(by_option == "given");
+        const std::string plain = co_await name_of_child(given, fails_plainly);
+        CHECK(plain == "given");
+        const std::string elsewhere = co_await name_of_child(lambda_of_a_function());
+        CHECK(elsewhere == "lambda in lambda_of_a_function");
         const std::string lambda = co_await name_of_child([]() -> covey::task<> {
             co_await covey::checkpoint();
             throw std::runtime_error("on purpose");
