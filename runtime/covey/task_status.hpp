@@ -125,8 +125,11 @@ namespace detail {
 // The T of a function's first parameter task_status<T>, or the one given.
 struct deduced {};
 
+// Without a parameter, or with overloads or templates to choose from: none.
 template <class F>
-struct first_parameter;
+struct first_parameter {
+    using type = void;
+};
 template <class R, class P, class... A>
 struct first_parameter<R (*)(P, A...)> {
     using type = std::remove_cvref_t<P>;
@@ -147,9 +150,10 @@ struct first_parameter<F> : first_parameter<decltype(&F::operator())> {};
 
 template <class P>
 struct status_value {
-    static_assert(sizeof(P) == 0,
+    static_assert(!std::is_same_v<P, P>,
                   "covey: the function given to nursery.start() takes a covey::task_status<T> "
-                  "first, and calls started() on it");
+                  "first, and calls started() on it; if it is generic, name T: start<T>(fn)");
+    using type = void;
 };
 template <class T>
 struct status_value<task_status<T>> {

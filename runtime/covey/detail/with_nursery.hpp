@@ -134,6 +134,12 @@ template <class T, class F, class... A>
 task<T> start_child(nursery& target, F&& fn, A&&... args) {
     static_assert(std::is_invocable_v<std::decay_t<F>&, task_status<T>, std::decay_t<A>...>,
                   "covey: nursery.start(fn, args...) calls fn(task_status<T>, args...)");
+    if constexpr (check_child<F, task_status<T>, A...>()) {
+        using returned = std::invoke_result_t<std::decay_t<F>&, task_status<T>, std::decay_t<A>...>;
+        static_assert(!is_task<returned> || std::is_same_v<returned, task<void>>,
+                      "covey: a child of nursery.start() gives its value to started(); what it "
+                      "returns would be lost: return covey::task<>");
+    }
     return run_start<T, std::decay_t<F>, std::decay_t<A>...>(target, std::forward<F>(fn),
                                                              std::forward<A>(args)...);
 }
