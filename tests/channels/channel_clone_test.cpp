@@ -301,3 +301,51 @@ TEST_CASE("a chain of relays breaks from its sink upwards (M45)") {
         });
     }
 }
+
+TEST_CASE("a producer task in a nursery does what a generator would, nested too (CH30, CH37)") {
+    for (const std::uint64_t seed : support::seeds()) {
+        support::run_virtual(seed, []() -> covey::task<> {
+            std::string seen;
+            co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+                const auto start = [&nursery](int first, int count) {
+                    auto [tx, rx] = covey::open_memory_channel<int>(0);
+                    nursery.start_soon(produce, std::move(tx), first, count);
+                    return std::move(rx);
+                };
+                const auto outer = start(0, 3);
+                while (auto letter = co_await outer.next()) {
+                    const auto inner = start(10 * *letter, 2);
+                    while (auto value = co_await inner.next())
+                        seen += std::to_string(*letter) + ":" + std::to_string(*value) + " ";
+                }
+                CHECK(support::try_receive(outer) == "end");
+            });
+            CHECK(seen == "0:0 0:1 1:10 1:11 2:20 2:21 ");
+        });
+    }
+}
+
+TEST_CASE("a producer whose consumer leaves early is stopped by its own channel (M45, CH30)") {
+    for (const std::uint64_t seed : support::seeds()) {
+        support::run_virtual(seed, []() -> covey::task<> {
+            int produced = 0;
+            bool cleaned_up = false;
+            co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+                auto [tx, rx] = covey::open_memory_channel<int>(0);
+                nursery.start_soon(
+                    [&](covey::send_channel<int> mine) -> covey::task<> {
+                        try {
+                            for (;; ++produced) co_await mine.send(produced);
+                        } catch (const covey::broken_resource_error&) {
+                            cleaned_up = true;
+                        }
+                    },
+                    std::move(tx));
+                while (auto value = co_await rx.next())
+                    if (*value == 4) break;
+            });
+            CHECK(produced == 5);
+            CHECK(cleaned_up);
+        });
+    }
+}

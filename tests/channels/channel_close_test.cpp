@@ -249,7 +249,7 @@ TEST_CASE("the close matrix: blocked receivers (M43, M44, CH13, CH15, CH16)") {
     }
 }
 
-TEST_CASE("the close matrix: the buffer (M44, M45, CH07)") {
+TEST_CASE("the close matrix: the buffer is drained or dropped (M44, M45, CH07, NB38)") {
     for (const expected_of& row : matrix) {
         for (const manner how : all_manners) {
             INFO(name_of(row.what) << ", manner " << static_cast<int>(how));
