@@ -322,6 +322,48 @@ TEST_CASE("services, spawned children and those of handles are named as well (RN
     });
 }
 
+TEST_CASE("the statistics of a run are of one instant (R6)") {
+    support::run_virtual([]() -> covey::task<> {
+        covey::run_statistics now = covey::current_statistics();
+        CHECK(now.tasks_living == 1);
+        CHECK(now.tasks_runnable == 0);
+        CHECK(now.time_to_next_deadline == covey::never);
+
+        covey::event gate;
+        co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+            nursery.start_soon(waiter, std::ref(gate));
+            nursery.start_soon(nap_for, 7s);
+            nursery.start_soon([&]() -> covey::task<> {
+                co_await covey::with_nursery(
+                    [&](covey::nursery& inner) { inner.start_service(waiter, std::ref(gate)); });
+            });
+            now = covey::current_statistics();
+            CHECK(now.tasks_living == 4);
+            CHECK(now.tasks_runnable == 3);
+            CHECK(now.time_to_next_deadline == covey::never);
+
+            // The last child's nursery has nothing to wait for and stops its service.
+            co_await covey::sleep_for(2s);
+            now = covey::current_statistics();
+            CHECK(now.tasks_living == 3);
+            CHECK(now.tasks_runnable == 0);
+            CHECK(now.time_to_next_deadline == 5s);
+
+            nursery.scope().set_deadline(covey::now() + 3s);
+            CHECK(covey::current_statistics().time_to_next_deadline == 3s);
+            gate.set();
+            now = covey::current_statistics();
+            CHECK(now.tasks_living == 3);
+            CHECK(now.tasks_runnable == 1);
+        });
+        CHECK(support::elapsed() == 5s);
+        now = covey::current_statistics();
+        CHECK(now.tasks_living == 1);
+        CHECK(now.time_to_next_deadline == covey::never);
+    });
+    CHECK_THROWS_AS(covey::current_statistics(), std::logic_error);
+}
+
 TEST_CASE("the tree of running workers can be drawn at any time_mt") {
     std::size_t drawn = 0;
     support::run_checked({.workers = 4}, [&]() -> covey::task<> {

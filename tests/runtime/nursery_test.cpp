@@ -11,6 +11,7 @@
 #include <covey/timeout.hpp>
 
 #include <functional>
+#include <limits>
 #include <memory>
 #include <set>
 #include <stdexcept>
@@ -290,6 +291,30 @@ TEST_CASE("the scope of a nursery has a deadline like any other (N12)") {
             co_await covey::sleep_forever();
         });
         CHECK(support::elapsed() == 4s);
+    });
+}
+
+TEST_CASE("a deadline that is no number is refused, any other is taken (RN21)") {
+    support::run_virtual([]() -> covey::task<> {
+        co_await covey::with_nursery([](covey::nursery& nursery) -> covey::task<> {
+            using seconds = std::chrono::duration<double>;
+            using point = std::chrono::time_point<covey::run_clock, seconds>;
+            const auto deadline = [&](double when) {
+                nursery.scope().set_deadline(point(seconds(when)));
+            };
+            CHECK_THROWS_AS(deadline(std::numeric_limits<double>::quiet_NaN()),
+                            std::invalid_argument);
+            CHECK(nursery.scope().deadline() == covey::time_point::max());
+            deadline(1.5);
+            CHECK(nursery.scope().deadline() == covey::now() + 1500ms);
+            deadline(std::numeric_limits<double>::infinity());
+            CHECK(nursery.scope().deadline() == covey::time_point::max());
+            CHECK_THROWS_AS(covey::move_on_after(-1s, covey::checkpoint()), std::invalid_argument);
+            CHECK_FALSE(nursery.scope().cancel_called());
+            deadline(-std::numeric_limits<double>::infinity());
+            CHECK(nursery.scope().cancel_called());
+            co_return;
+        });
     });
 }
 
