@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // A channel carries objects: a reference would outlive what it refers to. (M1)
-// expect: covey: a channel carries plain objects: send a pointer or a std::reference_wrapper for a reference
+// expect: covey: a channel carries plain objects: send a pointer
 #include <covey/channel.hpp>
 
 #include <functional>

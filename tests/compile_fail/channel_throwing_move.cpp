@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // A value that may throw when it is moved could be lost on its way. (M22)
-// expect: covey: a channel's values move without throwing, or they could be lost: wrap this type in a std::unique_ptr
+// expect: covey: a channel's values move without throwing, or they could be lost: wrap this type
 #include <covey/channel.hpp>
 
 #include <memory>
