@@ -3,7 +3,7 @@
 
 #include "support/catch.hpp"
 #include "support/errors.hpp"
-#include "support/run_virtual.hpp"
+#include "support/race.hpp"
 
 #include <covey/cancel_scope.hpp>
 #include <covey/checkpoint.hpp>
@@ -143,7 +143,8 @@ TEST_CASE("several wait for idleness again and again, in step (Q1)") {
 
 TEST_CASE("idleness is when every worker has nothing to do, testing_mt (Q1, TT01)") {
     for (const unsigned workers : {2U, 3U}) {
-        support::run_checked({.workers = workers}, []() -> covey::task<> {
+        support::faults faults;
+        support::run_checked({.workers = workers}, [&]() -> covey::task<> {
             for (int round = 0; round < 200; ++round) {
                 std::atomic<int> busy = 0;
                 covey::event gate;
@@ -159,12 +160,13 @@ TEST_CASE("idleness is when every worker has nothing to do, testing_mt (Q1, TT01
                         });
                     }
                     co_await wait_all_tasks_blocked();
-                    CHECK(busy == 0);
-                    CHECK(gate.statistics().tasks_waiting == 4);
+                    faults.expect(busy == 0, "nobody is busy");
+                    faults.expect(gate.statistics().tasks_waiting == 4, "all wait");
                     gate.set();
                 });
             }
         });
+        CHECK(faults.text() == "");
     }
 }
 
@@ -351,7 +353,8 @@ TEST_CASE("leaks counts what is alive, and says it") {
             CHECK(contains(covey::testing::to_string(covey::testing::leaks()), "3 timers"));
         });
         CHECK(covey::testing::leaks() == alone);
-        co_await covey::to_thread([] { CHECK(covey::testing::leaks().threads == 1); });
+        const auto of_thread = co_await covey::to_thread([] { return covey::testing::leaks(); });
+        CHECK(of_thread.threads == 1);
     });
     CHECK(covey::testing::leaks() == covey::testing::leak_report{});
 }
