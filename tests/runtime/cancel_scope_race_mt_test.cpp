@@ -125,13 +125,13 @@ void race_many_events(cancellers who, std::size_t count) {
 }  // namespace
 
 TEST_CASE("event set against cancel from tasks of other workers, event_mt (C1, C3, K17)") {
-    race_many_events(cancellers::tasks, support::rounds(3000));
+    race_many_events(cancellers::tasks, support::rounds(8000));
 }
 
 TEST_CASE("event set against cancel from foreign threads, event_mt (C1, C3, K17)") {
-    race_many_events(cancellers::threads, support::rounds(3000));
+    race_many_events(cancellers::threads, support::rounds(8000));
 }
 
 TEST_CASE("event set against cancels from everywhere at once, event_mt (C1, C3, K17)") {
-    race_many_events(cancellers::both, support::rounds(3000));
+    race_many_events(cancellers::both, support::rounds(8000));
 }
