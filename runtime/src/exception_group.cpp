@@ -64,10 +64,9 @@ const exception_group* as_group(const std::exception_ptr& error) noexcept {
 
 std::string demangled(const std::type_info& type) {
     int status = 0;
-    char* name = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
-    std::string text = status == 0 ? name : type.name();
-    std::free(name);
-    return text;
+    const std::unique_ptr<char, void (*)(void*)> name(
+        abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), &std::free);
+    return status == 0 ? name.get() : type.name();
 }
 
 }  // namespace
