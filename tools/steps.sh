@@ -38,10 +38,12 @@ step_tsan() {
     run_tests tsan
 }
 
+# That shared libraries link and ship is seen from the programs that use them; the unit tests have
+# no more to say about it.
 step_shared() {
     configure shared
-    compile shared
-    run_tests shared
+    compile shared --target examples/all covey_runtime covey_channels
+    run_tests shared -R '^(example\.|consumer)'
 }
 
 step_gcc() { trixie_test; }
