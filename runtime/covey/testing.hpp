@@ -67,8 +67,8 @@ class [[nodiscard]] idle_wait final : public lowlevel::wait_operation {
 
 // Makes tasks take turns: `co_await seq(0)`, `co_await seq(1)`, ... pass in the order of their
 // numbers, whoever comes first. Keep what it gives to hold the next one back until the end of the
-// block: `const auto turn = co_await seq(0);`. A number used twice throws std::logic_error. When a
-// waiter is cancelled, all others and late-comers get std::logic_error. (Q6)
+// block: `const auto turn = co_await seq(0);`. A number used twice throws std::logic_error. When
+// one is cancelled before its turn, all others and late-comers get std::logic_error. (Q6)
 class sequencer {
  public:
     class turn_wait;
@@ -107,6 +107,7 @@ class sequencer {
 class sequencer::turn_wait final : public lowlevel::wait_operation {
  public:
     using covey_result = turn;
+    [[nodiscard]] bool await_ready();
     turn await_resume();
 
  private:

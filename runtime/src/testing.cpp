@@ -126,6 +126,17 @@ void sequencer::turn_wait::link() noexcept {
     sequencer_->waiting_.push_back(node());
 }
 
+// Cancelled before it could wait: those behind it must not wait for ever either.
+bool sequencer::turn_wait::await_ready() {
+    if (wait_operation::await_ready()) return true;
+    if (was_refused()) {
+        lock();
+        if (number_ >= sequencer_->next_) unlink();
+        unlock();
+    }
+    return false;
+}
+
 // A waiter leaves without having had its turn: nobody after it can ever have one.
 void sequencer::turn_wait::unlink() noexcept {
     node().leave(sequencer_->waiting_);

@@ -333,6 +333,31 @@ TEST_CASE("a cancelled turn breaks those who wait and those who come (Q6)") {
     }
 }
 
+TEST_CASE("a task cancelled before it asks for its turn breaks those behind it too (Q6)") {
+    for (const std::uint64_t seed : support::seeds()) {
+        support::run_virtual(seed, []() -> covey::task<> {
+            sequencer seq;
+            std::string error;
+            co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+                nursery.start_soon([&]() -> covey::task<> {
+                    error = co_await error_of([&]() -> covey::task<> { co_await seq(2); });
+                });
+                co_await seq(0);
+                const auto result = co_await covey::move_on_after(0s, [&]() -> covey::task<> {
+                    co_await seq(0);  // had its turn: it breaks nothing
+                });
+                CHECK_FALSE(result);
+                co_await wait_all_tasks_blocked();
+                CHECK(error.empty());
+                const auto second =
+                    co_await covey::move_on_after(0s, [&]() -> covey::task<> { co_await seq(1); });
+                CHECK_FALSE(second);
+            });
+            CHECK(contains(error, "cancelled"));
+        });
+    }
+}
+
 TEST_CASE("leaks counts what is alive, and says it") {
     CHECK_FALSE(covey::testing::leaks().any());
     CHECK(covey::testing::to_string(covey::testing::leaks()) == "nothing");

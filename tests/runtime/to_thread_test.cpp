@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <pthread.h>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -89,6 +90,17 @@ TEST_CASE("to_thread is a checkpoint, and starts nothing when cancelled already 
             CHECK_FALSE(started);
         });
     }
+}
+
+TEST_CASE("a thread of to_thread has a name (T8)") {
+    support::run_virtual([]() -> covey::task<> {
+        const std::string name = co_await covey::to_thread([] {
+            char text[16] = {};
+            pthread_getname_np(pthread_self(), text, sizeof text);
+            return std::string(text);
+        });
+        CHECK(name == "covey blocking");
+    });
 }
 
 TEST_CASE("threads are used again, the youngest idle one first (T9)") {
