@@ -209,7 +209,8 @@ class wait_operation : private wait_node {
     virtual void link() noexcept = 0;    // locked; puts node() into a list
     virtual void unlink() noexcept = 0;  // locked; takes node() out again, if it is still in
 
-    // After await_ready() gave false: a cancellation was there first, and nothing was tried or kept.
+    // After await_ready() gave false: a cancellation was there first, and nothing was tried or
+    // kept.
     [[nodiscard]] bool was_refused() const noexcept { return step_ == step::unwind; }
 
     [[nodiscard]] wait_node& node() noexcept { return *this; }
