@@ -444,3 +444,20 @@ TEST_CASE("done, cancel and await from several workers and threads agree_mt (NB1
         CHECK(support::left_behind() == "");
     }
 }
+
+// A nursery once found itself joined before the end of its last child was announced: the block was
+// over and the handle still said that the child was running.
+TEST_CASE("a child is done for its handle when the block is over_mt (N22)") {
+    for (std::size_t round = 0; round < support::rounds(2000); ++round) {
+        bool done = false;
+        covey::run({.workers = 2}, [&]() -> covey::task<> {
+            std::optional<covey::join_handle<void>> child;
+            co_await covey::with_nursery([&](covey::nursery& nursery) {
+                child.emplace(
+                    nursery.spawn([]() -> covey::task<> { co_await covey::checkpoint(); }));
+            });
+            done = child->done();
+        });
+        REQUIRE(done);
+    }
+}
