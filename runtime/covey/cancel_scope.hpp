@@ -10,6 +10,17 @@
 
 namespace covey {
 
+namespace detail {
+
+// What it takes for a cancellation from outside to get through a shield.
+enum class shield_strength : std::uint8_t {
+    none,
+    yielding,  // a supervisor's, around its children: void when a closing deadline has passed
+    full,      // void when the scope around it is pierced
+};
+
+}  // namespace detail
+
 // A region of code that can be cancelled as a whole: everything that waits inside it, in this task
 // and in the children of every nursery opened inside, stops. Made by with_cancel_scope, the time
 // limits, the nurseries and their like; valid until its block ends (afterwards: undefined, keep a
@@ -27,13 +38,18 @@ class cancel_scope final : private detail::timer {
     // inside, stops at its next one. The reason is copied.
     void cancel(std::string_view reason = {}) noexcept;
 
+    // Cancels, and no shield below holds any more: the last resort of a shutdown. (SV11)
+    void pierce(std::string_view reason = {}) noexcept;
+
     // Asks politely: wakes until_soft_cancelled() and turns soft_cancelled() true in this scope and
-    // below, up to shields. `then_hard` later it cancels.
+    // below, up to shields. `then_hard` later it cancels, `then_pierce` after the asking it
+    // pierces. Called again, the earlier times count.
     template <class Rep, class Period>
-    void soft_cancel(std::string_view reason, std::chrono::duration<Rep, Period> then_hard) {
-        soft_cancel_within(reason, detail::to_duration(then_hard));
+    void soft_cancel(std::string_view reason, std::chrono::duration<Rep, Period> then_hard,
+                     duration then_pierce = never) {
+        soft_cancel_within(reason, detail::to_duration(then_hard), then_pierce);
     }
-    void soft_cancel(std::string_view reason = {}) { soft_cancel_within(reason, never); }
+    void soft_cancel(std::string_view reason = {}) { soft_cancel_within(reason, never, never); }
     [[nodiscard]] bool soft_cancelled() const noexcept;
     class soft_cancel_wait;
     // Waits until soft_cancelled(). A checkpoint; awaited inside the scope.
@@ -77,13 +93,14 @@ class cancel_scope final : private detail::timer {
 
     void fire(detail::ready_chain& woken) noexcept override;
     [[nodiscard]] bool fires_inside() const noexcept override { return false; }
-    void soft_cancel_within(std::string_view reason, duration then_hard);
+    void soft_cancel_within(std::string_view reason, duration then_hard, duration then_pierce);
     void move_deadline(time_point when) noexcept;
 
     // Constant while the block runs.
     detail::runtime_core* core_ = nullptr;
-    detail::task_record* owner_ = nullptr;  // the task that entered it
-    nursery* nursery_ = nullptr;            // whose scope this is, if a nursery's
+    detail::task_record* owner_ = nullptr;        // the task that entered it
+    nursery* nursery_ = nullptr;                  // whose scope this is, if a nursery's
+    const lowlevel::scope_note* note_ = nullptr;  // what it stands for
 
     // Counted; made for the first handle, under the tree lock.
     lowlevel::atomic<detail::scope_control*> control_{nullptr};
@@ -93,7 +110,8 @@ class cancel_scope final : private detail::timer {
     cancel_scope* inner_ = nullptr;          // the next one that the same task opened inside
     cancel_scope* next_to_visit_ = nullptr;  // a walk's list of scopes still to see
     time_point deadline_ = time_point::max();
-    time_point hard_deadline_ = time_point::max();  // from soft_cancel
+    time_point hard_deadline_ = time_point::max();    // from soft_cancel
+    time_point pierce_deadline_ = time_point::max();  // likewise
     duration grace_ = never;  // how long the shield holds once cancellation arrives
     time_point shield_until_ = time_point::max();
     cancel_cause* cause_ = nullptr;       // owned texts; null: there are none, or no memory was
@@ -103,8 +121,11 @@ class cancel_scope final : private detail::timer {
     bool effective_ = false;  // cancelled itself or from outside, through no shield
     bool soft_called_ = false;
     bool soft_effective_ = false;
-    bool shield_ = false;
     bool caught_ = false;
+    detail::shield_strength shield_ = detail::shield_strength::none;
+    detail::shield_strength own_force_ = detail::shield_strength::none;  // of its own cancellation
+    detail::shield_strength force_ = detail::shield_strength::none;  // of the effective one: such
+                                                                     // shields below don't hold
 };
 
 // The awaitable of cancel_scope::until_soft_cancelled().
@@ -137,7 +158,9 @@ class scope_handle {
     ~scope_handle();
 
     void cancel(std::string_view reason = {}) const noexcept;
-    void soft_cancel(std::string_view reason = {}) const;
+    void pierce(std::string_view reason = {}) const noexcept;
+    void soft_cancel(std::string_view reason = {}, duration then_hard = never,
+                     duration then_pierce = never) const;
     [[nodiscard]] bool cancel_called() const noexcept;
     [[nodiscard]] bool cancelled_caught() const noexcept;
     [[nodiscard]] bool soft_cancelled() const noexcept;
@@ -147,6 +170,7 @@ class scope_handle {
 
  private:
     friend class cancel_scope;
+    friend class detail::scope_tree;
     explicit scope_handle(detail::scope_control* counted) noexcept : control_(counted) {}
 
     detail::scope_control* control_;

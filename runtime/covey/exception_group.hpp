@@ -33,7 +33,8 @@ class exception_group : public std::exception {
     [[nodiscard]] const char* what() const noexcept override;
 
     // The first error of type E anywhere in the tree, or null. Valid while the group lives. A group
-    // in the tree counts only where E is a group itself.
+    // in the tree counts only where E is a group itself; the whole is found where E is a special
+    // kind of group.
     template <class E>
     [[nodiscard]] const E* find() const noexcept;
 
@@ -90,6 +91,9 @@ const E* error_in_tree(const std::exception_ptr& error) noexcept {
 
 template <class E>
 const E* exception_group::find() const noexcept {
+    if constexpr (std::is_base_of_v<exception_group, E> && !std::is_same_v<exception_group, E>) {
+        if (const auto* self = dynamic_cast<const E*>(this)) return self;
+    }
     const E* found = nullptr;
     visit(
         [](void* context, const std::exception_ptr& error) {

@@ -23,6 +23,10 @@ class limited;
 template <class T>
 class outcome;
 
+namespace lowlevel {
+class scope_note;
+}  // namespace lowlevel
+
 namespace detail {
 class promise_base;
 class task_record;

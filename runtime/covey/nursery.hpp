@@ -108,7 +108,7 @@ class nursery {
     friend class detail::nursery_block;
     friend class detail::children_wait;
     friend class detail::start_reservation;
-    friend class detail::start_slot_base;
+    friend class detail::hall_exit;
     friend class detail::scope_tree;
     friend class detail::tree_printer;
     friend class nursery_handle;

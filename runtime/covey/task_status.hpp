@@ -3,14 +3,15 @@
 
 #include <covey/detail/child.hpp>
 
+#include <string>
 #include <utility>
 
 namespace covey {
 
 namespace detail {
 
-// What nursery::start() and its child's task_status share: whether started() was called, and where
-// the child goes then. Counted, because a status may outlive its child. Guarded by the tree lock.
+// What a task_status tells: whether started() was called, and who has to know. Counted, because a
+// status may outlive its child.
 class start_slot_base {
  public:
     void add_reference() noexcept { references_.fetch_add(1, lowlevel::order::relaxed); }
@@ -20,35 +21,61 @@ class start_slot_base {
 
     // started(): throws std::logic_error the second time.
     void claim();
-    // The value is there: moves the child into its nursery, unless start() has been cancelled.
-    void publish() noexcept;
-
-    [[nodiscard]] bool was_started() const noexcept { return published_; }
-
-    // Before the child runs: who is to move where.
-    void prepare(nursery& target, task_record& child) noexcept;
-    // start() is over: a status that somebody has kept does nothing from now on.
-    void retire() noexcept;
-    [[noreturn]] void throw_not_started() const;
+    // The value is there.
+    virtual void publish() noexcept = 0;
 
  protected:
     start_slot_base() noexcept = default;
-    virtual ~start_slot_base();
+    virtual ~start_slot_base() = default;
+    [[nodiscard]] virtual std::string child_name() const = 0;
+
+ private:
+    lowlevel::atomic<std::uint32_t> references_{1};
+    lowlevel::atomic<bool> claimed_{false};
+};
+
+template <class T>
+class start_slot : public start_slot_base {
+ public:
+    std::optional<stored<T>> value;
+};
+
+// For nursery::start(): where the child goes when it has started. Guarded by the tree lock.
+class hall_exit {
+ public:
+    hall_exit() noexcept = default;
+    hall_exit(const hall_exit&) = delete;
+    hall_exit& operator=(const hall_exit&) = delete;
+    ~hall_exit();
+
+    // Before the child runs: who is to move where.
+    void prepare(nursery& target, task_record& child) noexcept;
+    // Moves the child into its nursery, unless start() has been cancelled.
+    void open() noexcept;
+    // start() is over: a status that somebody has kept does nothing from now on.
+    void retire() noexcept;
+
+    [[nodiscard]] bool was_opened() const noexcept { return opened_; }
+    [[nodiscard]] std::string child_name() const;
+    [[noreturn]] void throw_not_started() const;
 
  private:
     nursery* target_ = nullptr;
     task_record* child_ = nullptr;  // counted
-    lowlevel::atomic<std::uint32_t> references_{1};
-    lowlevel::atomic<bool> claimed_{false};
     lowlevel::spin_lock lock_;  // before the tree lock; keeps start() waiting while one publishes
     bool is_over_ = false;      // guarded by lock_
-    bool published_ = false;
+    bool opened_ = false;
 };
 
 template <class T>
-class start_slot final : public start_slot_base {
+class hall_start_slot final : public start_slot<T> {
  public:
-    std::optional<stored<T>> value;
+    hall_exit exit;
+
+    void publish() noexcept override { exit.open(); }
+
+ private:
+    [[nodiscard]] std::string child_name() const override { return exit.child_name(); }
 };
 
 // Counts a slot.

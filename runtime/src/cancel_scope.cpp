@@ -42,8 +42,13 @@ void cancel_scope::cancel(std::string_view reason) noexcept {
     scope_tree::cancel(*this, cancel_source::explicit_call, reason);
 }
 
-void cancel_scope::soft_cancel_within(std::string_view reason, duration then_hard) {
-    scope_tree::soft_cancel(*this, reason, then_hard);
+void cancel_scope::pierce(std::string_view reason) noexcept {
+    scope_tree::cancel(*this, cancel_source::explicit_call, reason, detail::shield_strength::full);
+}
+
+void cancel_scope::soft_cancel_within(std::string_view reason, duration then_hard,
+                                      duration then_pierce) {
+    scope_tree::soft_cancel(*this, reason, then_hard, then_pierce);
 }
 
 bool cancel_scope::soft_cancelled() const noexcept {
@@ -81,7 +86,7 @@ void cancel_scope::move_deadline(time_point when) noexcept {
 
 bool cancel_scope::shield() const noexcept {
     const mutex_guard held(core_->tree_lock());
-    return shield_;
+    return shield_ != detail::shield_strength::none;
 }
 
 void cancel_scope::set_shield(bool shielded) noexcept { scope_tree::set_shield(*this, shielded); }
@@ -112,9 +117,14 @@ void scope_handle::cancel(std::string_view reason) const noexcept {
     if (control_->scope != nullptr) control_->scope->cancel(reason);
 }
 
-void scope_handle::soft_cancel(std::string_view reason) const {
+void scope_handle::pierce(std::string_view reason) const noexcept {
+    detail::cancel_through(*this, detail::shield_strength::full, reason);
+}
+
+void scope_handle::soft_cancel(std::string_view reason, duration then_hard,
+                               duration then_pierce) const {
     const mutex_guard held(control_->lock);
-    if (control_->scope != nullptr) control_->scope->soft_cancel(reason);
+    if (control_->scope != nullptr) control_->scope->soft_cancel(reason, then_hard, then_pierce);
 }
 
 bool scope_handle::cancel_called() const noexcept {
@@ -156,6 +166,14 @@ time_point current_effective_deadline() {
 }
 
 namespace detail {
+
+void cancel_through(const scope_handle& handle, shield_strength shields,
+                    std::string_view reason) noexcept {
+    scope_control& control = scope_tree::control_of(handle);
+    const mutex_guard held(control.lock);
+    if (control.scope != nullptr)
+        scope_tree::cancel(*control.scope, cancel_source::explicit_call, reason, shields);
+}
 
 void throw_too_slow(const cancel_scope& scope) {
     const task_record& task = current_task("fail_after");

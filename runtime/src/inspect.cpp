@@ -6,6 +6,7 @@
 #include "scope_tree.hpp"
 #include "worker.hpp"
 
+#include <covey/lowlevel/scope_note.hpp>
 #include <covey/nursery.hpp>
 
 #include <fmt/format.h>
@@ -60,9 +61,12 @@ class tree_printer {
 
     void draw_scope(const item& here) {
         const cancel_scope& scope = *here.scope;
-        text_ += fmt::format("{}{}{}\n", here.branch,
-                             scope.nursery_ != nullptr ? "nursery" : "scope", traits(scope));
+        text_ += fmt::format("{}{}{}\n", here.branch, title(scope), traits(scope));
         std::vector<item> below;
+        if (scope.note_ != nullptr) {
+            for (const std::string& line : scope.note_->details())
+                text_ += fmt::format("{}· {}\n", here.indent, line);
+        }
         if (scope.inner_ != nullptr) below.push_back({nullptr, scope.inner_, "", ""});
         if (scope.nursery_ != nullptr) {
             for (sibling_list* list : {&scope.nursery_->children_, &scope.nursery_->services_})
@@ -108,6 +112,11 @@ class tree_printer {
                            file, place.line(), seconds(now_ - task.since.load(order::relaxed)));
     }
 
+    static std::string title(const cancel_scope& scope) {
+        if (scope.note_ != nullptr) return scope.note_->describe();
+        return scope.nursery_ != nullptr ? "nursery" : "scope";
+    }
+
     [[nodiscard]] std::string traits(const cancel_scope& scope) const {
         std::string text;
         if (scope.source_ != cancel_source::none)
@@ -118,7 +127,7 @@ class tree_printer {
             text += fmt::format(", deadline in {} s",
                                 seconds(scope.deadline_.time_since_epoch().count() - now_));
         }
-        if (scope.shield_) text += ", shielded";
+        if (scope.shield_ == shield_strength::full) text += ", shielded";
         return text;
     }
 
@@ -152,6 +161,11 @@ std::string dump_task_tree() {
     detail::runtime_core& core = *detail::current_task("dump_task_tree").core;
     const lowlevel::mutex_guard held(core.tree_lock());
     return detail::tree_printer(core).print(core.main());
+}
+
+void lowlevel::visit_notes(void* context, bool (*see)(void* context, const scope_note& note)) {
+    if (const detail::task_record* task = detail::current_task_or_null())
+        detail::scope_tree::visit_notes(*task, context, see);
 }
 
 run_statistics current_statistics() {

@@ -349,18 +349,18 @@ start_reservation::~start_reservation() {
     wake(joiner);
 }
 
-void start_slot_base::prepare(nursery& target, task_record& child) noexcept {
+void hall_exit::prepare(nursery& target, task_record& child) noexcept {
     target_ = &target;
     child.add_reference();
     child_ = &child;
 }
 
-void start_slot_base::retire() noexcept {
+void hall_exit::retire() noexcept {
     const lowlevel::locked in_use(lock_);
     is_over_ = true;
 }
 
-start_slot_base::~start_slot_base() {
+hall_exit::~hall_exit() {
     if (child_ != nullptr) child_->drop_reference();
 }
 
@@ -368,12 +368,12 @@ void start_slot_base::claim() {
     if (claimed_.exchange(true, lowlevel::order::acq_rel)) {
         throw std::logic_error(fmt::format(
             "started() was called twice by task '{}': a task says once that it is ready",
-            task_name(*child_)));
+            child_name()));
     }
 }
 
 // If start() has been cancelled meanwhile, the child stays below it and ends with it.
-void start_slot_base::publish() noexcept {
+void hall_exit::open() noexcept {
     const lowlevel::locked in_use(lock_);
     if (is_over_) return;
     runtime_core& core = *child_->core;
@@ -381,7 +381,7 @@ void start_slot_base::publish() noexcept {
     lowlevel::wait_node* joiner = nullptr;
     {
         const mutex_guard held(core.tree_lock());
-        published_ = true;
+        opened_ = true;
         if (child_->phase.load(lowlevel::order::relaxed) == task_phase::ended) return;
         nursery& hall = *child_->parent;
         if (scope_tree::is_effective_locked(hall.scope_)) return;
@@ -395,7 +395,9 @@ void start_slot_base::publish() noexcept {
     wake(joiner);
 }
 
-void start_slot_base::throw_not_started() const {
+std::string hall_exit::child_name() const { return task_name(*child_); }
+
+void hall_exit::throw_not_started() const {
     throw std::logic_error(
         fmt::format("task '{}' ended without calling started(): nursery.start() waits for that",
                     task_name(*child_)));

@@ -15,7 +15,7 @@ scheduler::scheduler(unsigned workers, std::optional<std::uint64_t> seed, clock_
       seeded_(seed.has_value()),
       clock_(clock),
       timers_(timers),
-      random_(seed.value_or(0)) {}
+      random_(seed ? *seed : std::random_device()()) {}
 
 void scheduler::enqueue(task_record& task) noexcept {
     const mutex_guard held(lock_);
@@ -57,6 +57,11 @@ std::size_t scheduler::count_ready() noexcept {
     for (const task_record* task = ready_.first(); task != nullptr; task = task->next_ready)
         ++count;
     return count;
+}
+
+std::uint64_t scheduler::random_number() noexcept {
+    const mutex_guard held(lock_);
+    return random_();
 }
 
 void scheduler::hold_clock(bool hold) noexcept {

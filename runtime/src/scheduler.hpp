@@ -54,6 +54,7 @@ class scheduler {
     void hold_clock(bool hold) noexcept;
 
     [[nodiscard]] std::size_t count_ready() noexcept;
+    [[nodiscard]] std::uint64_t random_number() noexcept;
     [[nodiscard]] unsigned workers() const noexcept { return workers_; }
 
  private:

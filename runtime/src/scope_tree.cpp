@@ -23,8 +23,10 @@ void scope_tree::enter(cancel_scope& scope, task_record& task, const scope_limit
     scope.core_ = &core;
     scope.owner_ = &task;
     scope.outer_ = task.scope;
-    scope.shield_ = limits.shield;
+    if (limits.shield)
+        scope.shield_ = limits.yielding ? shield_strength::yielding : shield_strength::full;
     scope.grace_ = limits.grace;
+    scope.note_ = limits.note;
     scope.deadline_ = deadline;
     if (deadline != time_point::max() && deadline.time_since_epoch().count() <= now)
         scope.source_ = cancel_source::deadline;
@@ -70,7 +72,7 @@ void scope_tree::take_leave_locked(const cancel_scope& scope, scope_control& con
     control.called = source_of_locked(scope) != cancel_source::none;
     control.caught = scope.caught_;
     control.soft = scope.soft_effective_;
-    control.shield = scope.shield_;
+    control.shield = scope.shield_ != shield_strength::none;
     control.deadline = scope.deadline_;
     const cancel_scope* to_blame = &scope;
     while (to_blame->source_ == cancel_source::none && lets_in(*to_blame))
@@ -90,9 +92,10 @@ void scope_tree::adopt_locked(cancel_scope& above, task_record& child) noexcept 
         own->core_ = above.core_;
         own->owner_ = &child;
         own->outer_ = &above;
-        own->shield_ = child.is_service;
+        own->shield_ = child.is_service ? shield_strength::full : shield_strength::none;
         own->effective_ = lets_in(*own);
-        own->soft_effective_ = above.soft_effective_ && !own->shield_;
+        own->force_ = own->effective_ ? above.force_ : shield_strength::none;
+        own->soft_effective_ = above.soft_effective_ && own->shield_ == shield_strength::none;
         child.scope = child.outermost = own;
     }
     child.word.set_level(child.scope->effective_);
@@ -127,8 +130,8 @@ void scope_tree::retire_root(cancel_scope& root) noexcept {
     if (control != nullptr) control->lock.unlock();
 }
 
-void scope_tree::cancel(cancel_scope& scope, cancel_source source,
-                        std::string_view reason) noexcept {
+void scope_tree::cancel(cancel_scope& scope, cancel_source source, std::string_view reason,
+                        shield_strength through) noexcept {
     std::string caller;
     try {
         if (const task_record* task = current_task_or_null()) caller = task_name(*task);
@@ -139,6 +142,9 @@ void scope_tree::cancel(cancel_scope& scope, cancel_source source,
     ready_chain woken;
     {
         const mutex_guard held(core.tree_lock());
+        const bool is_stronger = scope.own_force_ < through;
+        if (is_stronger) scope.own_force_ = through;
+        if (is_stronger && scope.source_ != cancel_source::none) spread_locked(scope, woken);
         cancel_locked(scope, source, cause, woken);
     }
     // With nobody claimed the run may be over by now: then it must not be touched.
@@ -160,7 +166,8 @@ void scope_tree::cancel_locked(cancel_scope& scope, cancel_source source, cancel
     spread_locked(scope, woken);
 }
 
-void scope_tree::soft_cancel(cancel_scope& scope, std::string_view reason, duration then_hard) {
+void scope_tree::soft_cancel(cancel_scope& scope, std::string_view reason, duration then_hard,
+                             duration then_pierce) {
     std::string caller;
     if (const task_record* task = current_task_or_null()) caller = task_name(*task);
     runtime_core& core = *scope.core_;
@@ -173,11 +180,10 @@ void scope_tree::soft_cancel(cancel_scope& scope, std::string_view reason, durat
             scope.soft_cause_ = make_cause(reason, caller);
             spread_locked(scope, woken);
         }
-        if (then_hard != never) {
-            scope.hard_deadline_ =
-                std::min(scope.hard_deadline_, later(time_point(duration(now)), then_hard));
-            rearm_locked(scope);
-        }
+        const time_point asked(duration{now});
+        scope.hard_deadline_ = std::min(scope.hard_deadline_, later(asked, then_hard));
+        scope.pierce_deadline_ = std::min(scope.pierce_deadline_, later(asked, then_pierce));
+        rearm_locked(scope);
     }
     if (!woken.empty()) core.scheduler().enqueue_all(woken);
 }
@@ -187,7 +193,7 @@ void scope_tree::set_shield(cancel_scope& scope, bool shielded) noexcept {
     ready_chain woken;
     {
         const mutex_guard held(core.tree_lock());
-        scope.shield_ = shielded;
+        scope.shield_ = shielded ? shield_strength::full : shield_strength::none;
         spread_locked(scope, woken);
     }
     if (!woken.empty()) core.scheduler().enqueue_all(woken);
@@ -207,13 +213,14 @@ void scope_tree::set_deadline(cancel_scope& scope, time_point when) noexcept {
     if (!woken.empty()) core.scheduler().enqueue_all(woken);
 }
 
-// One timer for the three times a scope may have.
+// One timer for all the times a scope may have.
 void scope_tree::rearm_locked(cancel_scope& scope) noexcept {
     runtime_core& core = *scope.core_;
     core.disarm(scope);
     time_point next = scope.shield_until_;
     if (scope.source_ == cancel_source::none)
         next = std::min({next, scope.deadline_, scope.hard_deadline_});
+    if (scope.own_force_ != shield_strength::full) next = std::min(next, scope.pierce_deadline_);
     if (next != time_point::max()) core.arm(scope, next.time_since_epoch().count());
 }
 
@@ -225,16 +232,22 @@ void scope_tree::time_is_up_locked(cancel_scope& scope, ready_chain& woken) noex
         cancel_locked(scope, cancel_source::explicit_call,
                       std::exchange(scope.soft_cause_, nullptr), woken);
     }
+    if (scope.pierce_deadline_ <= now && scope.own_force_ != shield_strength::full) {
+        scope.own_force_ = shield_strength::full;
+        if (scope.source_ != cancel_source::none) spread_locked(scope, woken);
+        cancel_locked(scope, cancel_source::explicit_call, nullptr, woken);
+    }
     if (scope.shield_until_ <= now) {
         scope.shield_until_ = time_point::max();
-        scope.shield_ = false;
+        scope.shield_ = shield_strength::none;
         spread_locked(scope, woken);
     }
     rearm_locked(scope);
 }
 
 bool scope_tree::lets_in(const cancel_scope& scope) noexcept {
-    return scope.outer_ != nullptr && scope.outer_->effective_ && !scope.shield_;
+    return scope.outer_ != nullptr && scope.outer_->effective_ &&
+           scope.shield_ <= scope.outer_->force_;
 }
 
 // Computes the flags of a scope anew, and of everything below it that they change. An explicit
@@ -252,18 +265,25 @@ void scope_tree::spread_locked(cancel_scope& from, ready_chain& woken) noexcept 
         to_visit = scope.next_to_visit_;
 
         const bool arrives = scope.outer_ != nullptr && scope.outer_->effective_;
-        if (arrives && scope.shield_ && scope.grace_ != never &&
+        if (arrives && scope.shield_ != shield_strength::none && scope.grace_ != never &&
             scope.shield_until_ == time_point::max()) {
             scope.shield_until_ = later(time_point(duration(scope.core_->now())), scope.grace_);
             rearm_locked(scope);
         }
-        const bool effective = scope.source_ != cancel_source::none || lets_in(scope);
-        const bool soft =
-            scope.soft_called_ || effective ||
-            (scope.outer_ != nullptr && scope.outer_->soft_effective_ && !scope.shield_);
-        if (&scope != &from && effective == scope.effective_ && soft == scope.soft_effective_)
+        const bool from_outside = lets_in(scope);
+        const bool from_inside = scope.source_ != cancel_source::none;
+        const bool effective = from_inside || from_outside;
+        const shield_strength force =
+            std::max(from_inside ? scope.own_force_ : shield_strength::none,
+                     from_outside ? scope.outer_->force_ : shield_strength::none);
+        const bool soft = scope.soft_called_ || effective ||
+                          (scope.outer_ != nullptr && scope.outer_->soft_effective_ &&
+                           scope.shield_ == shield_strength::none);
+        if (&scope != &from && effective == scope.effective_ && force == scope.force_ &&
+            soft == scope.soft_effective_)
             continue;
         scope.effective_ = effective;
+        scope.force_ = force;
         scope.soft_effective_ = soft;
         if (soft) softly.splice_back(scope.soft_waiters_);
 
@@ -324,13 +344,23 @@ time_point scope_tree::effective_deadline(const task_record& task) noexcept {
     const mutex_guard held(task.core->tree_lock());
     if (task.scope->effective_) return time_point::min();
     time_point earliest = time_point::max();
+    bool shielded = false;
     for (const cancel_scope* scope = task.scope; scope != nullptr; scope = scope->outer_) {
+        earliest = std::min(earliest, scope->pierce_deadline_);
+        if (shielded) continue;
         earliest = std::min({earliest, scope->deadline_, scope->hard_deadline_});
-        if (!scope->shield_) continue;
+        if (scope->shield_ == shield_strength::none) continue;
         earliest = std::min(earliest, scope->shield_until_);
-        break;
+        shielded = true;
     }
     return earliest;
+}
+
+void scope_tree::visit_notes(const task_record& task, void* context,
+                             bool (*see)(void* context, const lowlevel::scope_note& note)) {
+    const mutex_guard held(task.core->tree_lock());
+    for (const cancel_scope* scope = task.scope; scope != nullptr; scope = scope->outer_)
+        if (scope->note_ != nullptr && see(context, *scope->note_)) return;
 }
 
 scope_control& scope_tree::control_of(cancel_scope& scope) {

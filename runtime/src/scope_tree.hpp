@@ -19,8 +19,9 @@ namespace covey::detail {
 // What       A task's scopes form a stack, outermost_ to innermost; a nursery's scope has the
 //            nursery's children below it. So below a scope lie: the next scope of the same task,
 //            or else that task itself; and the children.
-// Invariants A scope is effective iff it is cancelled itself, or its outer one is effective and no
-//            shield stands between. A task's word carries the flag of its innermost scope.
+// Invariants A scope is effective iff it is cancelled itself, or its outer one is effective with a
+//            force that its shield doesn't hold off. A task's word carries the flag of its
+//            innermost scope.
 // Threads    Everything under the run's tree lock. `_locked`: the caller holds it.
 class scope_tree {
  public:
@@ -40,11 +41,14 @@ class scope_tree {
     static void make_root(cancel_scope& root, runtime_core& core, task_record& main) noexcept;
     static void retire_root(cancel_scope& root) noexcept;
 
-    static void cancel(cancel_scope& scope, cancel_source source, std::string_view reason) noexcept;
+    // `through`: the shields below that don't hold it off.
+    static void cancel(cancel_scope& scope, cancel_source source, std::string_view reason,
+                       shield_strength through = shield_strength::none) noexcept;
     // Takes the cause, or deletes it when the scope is cancelled already.
     static void cancel_locked(cancel_scope& scope, cancel_source source, cancel_cause* cause,
                               ready_chain& woken) noexcept;
-    static void soft_cancel(cancel_scope& scope, std::string_view reason, duration then_hard);
+    static void soft_cancel(cancel_scope& scope, std::string_view reason, duration then_hard,
+                            duration then_pierce);
     static void set_shield(cancel_scope& scope, bool shielded) noexcept;
     static void set_deadline(cancel_scope& scope, time_point when) noexcept;
     static void time_is_up_locked(cancel_scope& scope, ready_chain& woken) noexcept;
@@ -59,6 +63,18 @@ class scope_tree {
     static bool is_effective_locked(const cancel_scope& scope) noexcept { return scope.effective_; }
     static time_point effective_deadline(const task_record& task) noexcept;
     static scope_control& control_of(cancel_scope& scope);
+    static scope_control& control_of(const scope_handle& handle) noexcept {
+        return *handle.control_;
+    }
+    static lowlevel::wait_list& soft_waiters(cancel_scope& scope) noexcept {
+        return scope.soft_waiters_;
+    }
+    static bool is_soft_effective_locked(const cancel_scope& scope) noexcept {
+        return scope.soft_effective_;
+    }
+    // From the innermost scope of a task outwards, what each stands for, until see() gives true.
+    static void visit_notes(const task_record& task, void* context,
+                            bool (*see)(void* context, const lowlevel::scope_note& note));
     // For children with a handle: the control block comes with the child, so that cancelling one
     // never needs memory.
     static void give_control(cancel_scope& scope, scope_control* control) noexcept {

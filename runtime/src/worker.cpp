@@ -57,6 +57,8 @@ void worker::run_task(task_record& task) noexcept {
     }
     if (ended) end_task(task);
     current = nullptr;
+    if (watch != nullptr) [[unlikely]]
+        std::exchange(watch, nullptr)->suspended();
 }
 
 // A task comes back from the queue for one of four reasons: it is new; a cancellation claimed its
@@ -144,6 +146,17 @@ void free_frame(void* frame, std::size_t size) noexcept {
 }
 
 }  // namespace detail
+
+void lowlevel::watch_suspension(suspension_watch& watch) noexcept {
+    detail::this_worker()->watch = &watch;
+}
+
+bool lowlevel::end_suspension_watch(const suspension_watch& watch) noexcept {
+    detail::worker& worker = *detail::this_worker();
+    if (worker.watch != &watch) return false;
+    worker.watch = nullptr;
+    return true;
+}
 
 bool testing::set_yield_every_operation(bool on) noexcept {
     return covey::detail::yield_every_operation.exchange(on, lowlevel::order::relaxed);

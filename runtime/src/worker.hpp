@@ -3,6 +3,7 @@
 
 #include <covey/detail/promise.hpp>
 #include <covey/detail/task_record.hpp>
+#include <covey/lowlevel/suspension.hpp>
 
 namespace covey::detail {
 
@@ -28,6 +29,7 @@ class worker {
     promise_base* unwind_from = nullptr;
     unsigned budget = 0;
     bool ended = false;  // the current task's root frame has finished or is destroyed
+    lowlevel::suspension_watch* watch = nullptr;  // to be told when the current turn is over
     std::int64_t clock_reading = 0;
 
     [[nodiscard]] runtime_core& core() noexcept { return core_; }

@@ -12,6 +12,8 @@ struct scope_limits {
     duration timeout = never;  // from entry; the earlier of the two counts
     bool shield = false;
     duration grace = never;  // of a shield: how long it holds once a cancellation arrives
+    const lowlevel::scope_note* note = nullptr;  // what the scope stands for; outlives it
+    bool yielding = false;  // of a shield: it is void when a closing deadline has passed
 };
 
 // A cancel scope around a part of a coroutine: entered by construction, left once.
@@ -31,6 +33,10 @@ class scope_block {
     cancel_scope scope_;
     bool inside_ = true;
 };
+
+// Cancels through shields of up to that strength.
+void cancel_through(const scope_handle& handle, shield_strength shields,
+                    std::string_view reason) noexcept;
 
 [[noreturn]] void throw_too_slow(const cancel_scope& scope);
 [[noreturn]] void throw_body_cancelled(cancel_cause cause);

@@ -111,22 +111,24 @@ task<T> run_start(nursery& target, F fn, A... args) {
     co_await stands_for_its_caller();
     const start_reservation hold(target);
     nursery_block hall;
-    const start_slot_ref<T> slot(new start_slot<T>());
+    auto* hall_slot = new hall_start_slot<T>();
+    const start_slot_ref<T> slot(hall_slot);
+    hall_exit& exit = hall_slot->exit;
     using child_type = plain_child<F, task_status<T>, A...>;
     auto* child = new child_type({}, std::move(fn), task_status<T>(slot), std::move(args)...);
-    slot->prepare(target, *child);
+    exit.prepare(target, *child);
     hall.open();
     hall.spawn(*child);
     do {
         co_await hall.join();
     } while (hall.stop_a_service());
 
-    slot->retire();
+    exit.retire();
     const std::exception_ptr error = hall.take_only_error();
     const block_ending ending = hall.leave(false);
     if (error) std::rethrow_exception(error);
     if (ending.pass_on) co_await pass_stop_on();
-    if (!slot->was_started()) slot->throw_not_started();
+    if (!exit.was_opened()) exit.throw_not_started();
     if constexpr (!std::is_void_v<T>) co_return std::move(*slot->value);
 }
 
