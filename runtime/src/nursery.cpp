@@ -219,9 +219,9 @@ void nursery_block::fail_for(task_record& task) noexcept {
     if (!cancelled.empty()) task.core->scheduler().enqueue_all(cancelled);
 }
 
-void nursery_block::open() {
+void nursery_block::open(const lowlevel::scope_note* note) {
     task_record& task = current_task("nursery");
-    scope_tree::enter(nursery_.scope_, task, {});
+    scope_tree::enter(nursery_.scope_, task, {.note = note});
     const mutex_guard held(task.core->tree_lock());
     nursery_.scope_.nursery_ = &nursery_;
     nursery_.open_ = true;

@@ -42,7 +42,8 @@ class nursery_block {
 
     [[nodiscard]] nursery& get() noexcept { return nursery_; }
 
-    void open();
+    // `note`: what the block is, when it is more than a nursery; outlives it.
+    void open(const lowlevel::scope_note* note = nullptr);
     void spawn(task_record& child) { nursery_.spawn_child(child); }
     void body_failed(const std::exception_ptr& error) noexcept;
     [[nodiscard]] children_wait join() noexcept { return children_wait(nursery_); }
