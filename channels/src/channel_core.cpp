@@ -38,7 +38,7 @@ channel_core::sent channel_core::try_send_locked(const endpoint& through, send_r
         return sent::yes;
     }
     if (has_room()) {
-        buffer_locked(request.value);
+        buffer_locked(request.value, capacity_);
         return sent::yes;
     }
     switch (policy_) {
@@ -54,8 +54,22 @@ channel_core::sent channel_core::try_send_locked(const endpoint& through, send_r
         type_.move(request.room_for_dropped, request.value);
     } else {
         buffer_.pop(request.room_for_dropped);
-        buffer_locked(request.value);
+        buffer_locked(request.value, unbounded_capacity);
     }
+    return sent::yes;
+}
+
+channel_core::sent channel_core::force_send_locked(const endpoint& through, void* value,
+                                                   wait_node*& served) {
+    if (through.closed_) return sent::closed;
+    if (open_receivers_ == 0) return sent::broken;
+    if (wait_node* receiver = claim_first(receivers_)) {
+        type_.move(receiver->slot, value);
+        receiver->result = wait_result::done;
+        served = receiver;
+        return sent::yes;
+    }
+    buffer_locked(value, has_room() ? capacity_ : unbounded_capacity);
     return sent::yes;
 }
 
@@ -66,11 +80,7 @@ channel_core::received channel_core::try_receive_locked(const endpoint& through,
     if (through.closed_) return received::closed;
     if (buffer_.count() != 0) {
         buffer_.pop(slot);
-        if (wait_node* sender = claim_first(senders_)) {
-            buffer_.push(sender->slot);  // into the place just freed: no room to make
-            sender->result = wait_result::done;
-            served = sender;
-        }
+        served = admit_sender_locked();
         return received::yes;
     }
     if (wait_node* sender = claim_first(senders_)) {
@@ -83,6 +93,23 @@ channel_core::received channel_core::try_receive_locked(const endpoint& through,
     return received::would_block;
 }
 
+// After a value has left the buffer: who has waited longest sends into the place just freed;
+// unless the buffer is still as full as it may be. There is room, but for a large storage that
+// force_send needed and that was given back: without memory the sender waits on.
+wait_node* channel_core::admit_sender_locked() noexcept {
+    if (!has_room() || senders_.empty()) return nullptr;
+    try {
+        buffer_.make_room(capacity_);
+    } catch (...) {
+        return nullptr;
+    }
+    wait_node* sender = claim_first(senders_);
+    if (sender == nullptr) return nullptr;
+    buffer_.push(sender->slot);
+    sender->result = wait_result::done;
+    return sender;
+}
+
 // Whoever was cancelled meanwhile is passed over: its worker finds the node out of the list.
 wait_node* channel_core::claim_first(wait_list& waiting) noexcept {
     while (wait_node* first = waiting.pop_front()) {
@@ -91,8 +118,8 @@ wait_node* channel_core::claim_first(wait_list& waiting) noexcept {
     return nullptr;
 }
 
-void channel_core::buffer_locked(void* value) {
-    buffer_.make_room(capacity_);
+void channel_core::buffer_locked(void* value, std::size_t limit) {
+    buffer_.make_room(limit);
     buffer_.push(value);
     peak_ = std::max(peak_, buffer_.count());
 }
@@ -154,16 +181,14 @@ void channel_core::receive_available(const endpoint& through, std::size_t most, 
             if (buffer_.count() != 0) {
                 take(context, buffer_.front());
                 buffer_.drop_front();
-                sender = claim_first(senders_);
-                if (sender != nullptr) buffer_.push(sender->slot);
+                sender = admit_sender_locked();
             } else {
                 sender = claim_first(senders_);
                 if (sender == nullptr) break;
                 take(context, sender->slot);
+                sender->result = wait_result::done;
             }
-            if (sender == nullptr) continue;
-            sender->result = wait_result::done;
-            woken.add(*sender);
+            if (sender != nullptr) woken.add(*sender);
         }
     }
     woken.wake_all();
@@ -393,6 +418,18 @@ bool try_send_now(endpoint& used, void* value, void* room_for_dropped, bool& has
         case channel_core::sent::full: throw_full(core);
     }
     return false;
+}
+
+bool force_send(endpoint& used, void* value) {
+    channel_core& core = used.core();
+    wait_node* served = nullptr;
+    auto sent = channel_core::sent::closed;
+    {
+        const locked held(core.lock());
+        sent = core.force_send_locked(used, value, served);
+    }
+    if (served != nullptr) served->wake();
+    return sent == channel_core::sent::yes;
 }
 
 try_received try_receive_now(endpoint& used, void* slot) {

@@ -15,7 +15,7 @@ namespace covey::detail {
 //
 // What       A ring of buffered values, a list of waiting senders and one of waiting receivers.
 // Invariants (M32) A receiver waits: nothing is buffered and no sender waits. A sender waits: the
-//            buffer is full. So a value has one way to go: to the waiting receiver, into the
+//            buffer is full, or fuller (force_send). So a value has one way to go: to the waiting receiver, into the
 //            buffer, or it waits with its sender.
 // Threads    Everything under lock_, a spin lock held for a few moves. Waiters are woken, and
 //            values destroyed, after it is released. A waiter that was cancelled may still stand
@@ -40,6 +40,9 @@ class channel_core {
     };
     [[nodiscard]] sent try_send_locked(const endpoint& through, send_request& request,
                                        lowlevel::wait_node*& served);
+    // As if there were room, always: never would_block nor full.
+    [[nodiscard]] sent force_send_locked(const endpoint& through, void* value,
+                                         lowlevel::wait_node*& served);
     [[nodiscard]] received try_receive_locked(const endpoint& through, void* slot,
                                               lowlevel::wait_node*& served) noexcept;
 
@@ -79,7 +82,8 @@ class channel_core {
 
     [[nodiscard]] static lowlevel::wait_node* claim_first(lowlevel::wait_list& waiting) noexcept;
     [[nodiscard]] bool has_room() const noexcept { return buffer_.count() < capacity_; }
-    void buffer_locked(void* value);
+    void buffer_locked(void* value, std::size_t limit);
+    [[nodiscard]] lowlevel::wait_node* admit_sender_locked() noexcept;
     static void end_waits_locked(lowlevel::wait_list& waiting, const endpoint* only_through,
                                  lowlevel::wait_result result, lowlevel::wake_list& woken) noexcept;
 

@@ -194,6 +194,10 @@ class receive_operation_base : public channel_operation {
 // The synchronous calls. `value` is moved from only when sent.
 [[nodiscard]] bool try_send_now(endpoint& used, void* value, void* room_for_dropped,
                                 bool& has_dropped);
+// Beyond capacity and overflow policy, for what must neither wait nor be dropped: to the waiting
+// receiver, or to the end of the buffer, whatever is in it. False: closed or broken, `value` is
+// untouched. Throws std::bad_alloc, nothing changed.
+[[nodiscard]] bool force_send(endpoint& used, void* value);
 enum class try_received : std::uint8_t { value, would_block };
 [[nodiscard]] try_received try_receive_now(endpoint& used, void* slot);
 // Up to `most` values that are there, each given to take(context, value) with the lock held.

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace covey {
+
+// What sending to actors throws, beside the errors of channels. Each names the actor.
+
+// The actor has ended, or is stopping for good: it takes no more messages. Thrown by tell and
+// try_tell, the message stays with its sender; by ask also for a request that was still queued. For
+// an incarnation_ref: its incarnation is over.
+class actor_stopped_error : public std::runtime_error {
+ public:
+    using std::runtime_error::runtime_error;
+};
+
+// A request won't be answered, though its actor took it: the handler threw or was cut off, the
+// mailbox's overflow policy dropped it, or a restart discarded it.
+class callee_failed_error : public std::runtime_error {
+ public:
+    callee_failed_error(const std::string& what, std::uint32_t incarnation, bool restarting,
+                        std::exception_ptr cause = nullptr)
+        : std::runtime_error(what),
+          cause_(std::move(cause)),
+          incarnation_(incarnation),
+          restarting_(restarting) {}
+
+    // Which incarnation had it, counted from 1.
+    [[nodiscard]] std::uint32_t incarnation() const noexcept { return incarnation_; }
+    // Whether the actor goes on, or will be started again: asking once more may help.
+    [[nodiscard]] bool restarting() const noexcept { return restarting_; }
+    // What the handler threw; null where there is no such error.
+    [[nodiscard]] const std::exception_ptr& cause() const noexcept { return cause_; }
+
+ private:
+    std::exception_ptr cause_;
+    std::uint32_t incarnation_;
+    bool restarting_;
+};
+
+}  // namespace covey

@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What       The life of an actor.
+//
+//              construct -- on_start -- ready -- message, message, ... -- on_stop -- children end
+//                                                                                   -- destruct
+//
+// Invariants Everything happens in one task, so one handler runs at a time. A message that was
+//            taken out of the mailbox is in current_ until its handler has ended, and is accounted
+//            for then: handled, returned or a dead letter.
+// Threads    The incarnation's task. Others reach it through the cell: by closing its end of the
+//            mailbox, or by cancelling its scope.
+// Lifetime   run_incarnation() catches every stop at its settle()s and so runs to its end; work()
+//            is below it and may be cut off anywhere.
+// Rejected   A task for each message: the frames of loop and handler would be allocated anew.
+//            A mailbox that interprets stop messages: stopping would wait for room.
+
+#include <covey/actor.hpp>
+
+#include "incarnation.hpp"
+
+#include <covey/checkpoint.hpp>
+#include <covey/exception_group.hpp>
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <utility>
+
+namespace covey {
+
+namespace detail {
+
+// Waits for the next message. False: the incarnation was asked to stop.
+class incarnation::next_message final : public receive_operation_base {
+ public:
+    using covey_result = bool;
+    explicit next_message(incarnation& life)
+        : receive_operation_base(life.cell().receiving()), life_(life) {}
+
+    bool await_ready() {
+        prepare(&life_.current_);  // empty, so there is nothing to destroy first
+        return receive_operation_base::await_ready();
+    }
+    [[nodiscard]] bool await_resume() const noexcept {
+        return node().result == lowlevel::wait_result::done;
+    }
+
+ private:
+    incarnation& life_;
+};
+
+// Gives whether the actor goes on. A plain handler has run when await_ready() returns; a
+// coroutine's frame is the only one that there is.
+class [[nodiscard]] incarnation::handler_run : private continuation {
+ public:
+    using covey_result = bool;
+    explicit handler_run(incarnation& life) noexcept : life_(life) {}
+
+    bool await_ready() noexcept {
+        envelope& message = life_.current_;
+        life_.cell().count_in_progress(true);
+        try {
+            const called_handler called =
+                message.box.type()->handle(*life_.actor_, message.box.storage(), message.reply);
+            child = called.frame;
+            promise_ = called.promise;
+            is_boundary = true;
+        } catch (...) {
+            error_ = std::current_exception();
+        }
+        return !child;
+    }
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+        parent = &awaiting.promise();
+        run_child_next(*this, *promise_);
+    }
+    [[nodiscard]] bool await_resume() noexcept {
+        if (child) take_result();
+        return life_.handled(error_, stopped);
+    }
+
+ private:
+    void take_result() noexcept {
+        error_ = std::exchange(promise_->error, nullptr);
+        envelope& message = life_.current_;
+        if (!error_ && message.reply != nullptr) {
+            try {
+                message.box.type()->keep_reply(child, *message.reply);
+            } catch (...) {
+                error_ = std::current_exception();
+            }
+        }
+        std::exchange(child, nullptr).destroy();
+    }
+
+    incarnation& life_;
+    promise_base* promise_ = nullptr;
+    std::exception_ptr error_;
+};
+
+incarnation::incarnation(cell_ref cell, counted_ref<actor_factory> factory,
+                         incarnation_host& host) noexcept
+    : cell_(std::move(cell)), factory_(std::move(factory)), host_(host) {}
+
+incarnation::~incarnation() = default;
+
+std::string incarnation::describe() const {
+    return fmt::format("actor '{}', incarnation {}", cell().name(), number_);
+}
+
+std::vector<std::string> incarnation::details() const {
+    const actor_statistics now = cell().statistics();
+    return {fmt::format("mailbox {} of {}, {} handled", now.current_buffer_used,
+                        now.max_buffer_size, now.handled)};
+}
+
+bool incarnation::is_run_by_caller() const noexcept { return current_task_or_null() == task_; }
+
+void incarnation::begin(cancel_scope& scope, nursery& children) {
+    task_ = &current_task("actor");
+    scope_ = &scope;
+    children_ = &children;
+    number_ = cell().begin_incarnation(scope);
+}
+
+task<> incarnation::work() {
+    co_await stands_for_its_caller();
+    actor_ = factory_->make();
+    actor_->life_ = this;
+    co_await actor_->on_start();
+    is_ready_ = true;
+    host_.ready();
+    for (;;) {
+        const bool received = co_await next_message(*this);
+        if (!received) co_return;
+        if (!is_worth_handling()) continue;
+        const bool goes_on = co_await handler_run(*this);
+        if (!goes_on) co_return;
+    }
+}
+
+// Not for an incarnation that is over, nor if nobody waits for the answer any more.
+bool incarnation::is_worth_handling() noexcept {
+    if (current_.only_incarnation() != 0 && current_.only_incarnation() != number_) {
+        current_.discard(dead_letter_reason::restarted, nullptr, true);
+        return false;
+    }
+    const reply_core* reply = current_.reply;
+    if (reply == nullptr) return true;
+    const bool is_late = reply->deadline != time_point::max() && reply->deadline <= now();
+    if (!is_late && !reply->is_abandoned()) return true;
+    cell().count_abandoned();
+    current_.discard(dead_letter_reason::cancelled);
+    return false;
+}
+
+// The message in progress has been, one way or the other. True: the actor goes on.
+bool incarnation::handled(const std::exception_ptr& error, bool stopped) noexcept {
+    cell().count_in_progress(false);
+    if (error) return failed(error);
+    if (stopped) {
+        current_.discard(dead_letter_reason::cancelled, nullptr, host_.restarts_after_stop());
+        return true;  // to meet the cancellation at the next receive
+    }
+    cell().count_handled();
+    if (current_.reply != nullptr) current_.reply->settle();
+    current_.release();
+    return true;
+}
+
+bool incarnation::failed(const std::exception_ptr& error) noexcept {
+    outcome_.decided = decide(error);
+    const bool resumes = outcome_.decided == verdict::resume;
+    current_.discard(dead_letter_reason::failed, error,
+                     resumes || host_.restarts_after(outcome_.decided));
+    if (resumes) return true;
+    has_decided_ = true;
+    outcome_.reason =
+        outcome_.decided == verdict::stop ? exit_reason::finished : exit_reason::failed;
+    return false;
+}
+
+verdict incarnation::decide(const std::exception_ptr& error) noexcept {
+    try {
+        const verdict decided = actor_->on_error(error);
+        if (decided != verdict::resume) add_error(error);
+        return decided;
+    } catch (...) {
+        add_error(error);
+        add_error(std::current_exception());
+        return verdict::restart;
+    }
+}
+
+void incarnation::worked(settled<void>& result) noexcept {
+    add_error(std::exchange(result.error, nullptr));
+    if (has_decided_) return;
+    if (!errors_.empty())
+        outcome_.reason = exit_reason::failed;
+    else
+        outcome_.reason = host_.why_stopped();
+}
+
+void incarnation::add_error(std::exception_ptr error) noexcept {
+    if (!error) return;
+    try {
+        errors_.push_back(std::move(error));
+    } catch (...) {  // without memory for several, the first one stands for all
+        if (!outcome_.error) outcome_.error = std::move(error);
+    }
+}
+
+// Children have ended: the actor goes, and its errors become one.
+incarnation_outcome incarnation::finish() noexcept {
+    if (actor_ != nullptr) {
+        actor_->life_ = nullptr;
+        delete std::exchange(actor_, nullptr);
+    }
+    factory_ = {};
+    const bool is_only_what_it_stopped_for =
+        outcome_.reason == exit_reason::finished && errors_.size() == 1;
+    if (!errors_.empty() && !is_only_what_it_stopped_for) outcome_.reason = exit_reason::failed;
+    outcome_.was_ready = is_ready_;
+    if (errors_.size() == 1) {
+        outcome_.error = std::move(errors_.front());
+    } else if (!errors_.empty()) {
+        try {
+            const std::string headline = fmt::format("actor '{}'", cell().name());
+            outcome_.error = std::make_exception_ptr(exception_group(headline, std::move(errors_)));
+        } catch (...) {
+            outcome_.error = std::current_exception();
+        }
+    }
+    return std::move(outcome_);
+}
+
+task<incarnation_outcome> run_incarnation(cell_ref cell, counted_ref<actor_factory> factory,
+                                          incarnation_host& host, scope_limits limits) {
+    co_await stands_for_its_caller();
+    incarnation life(std::move(cell), std::move(factory), host);
+    limits.note = &life;
+    scope_block block(limits);
+    nursery_block children;
+    children.open();
+    life.begin(block.scope(), children.get());
+
+    settled<void> worked;
+    co_await settle(worked, [&] { return life.work(); });
+    const bool stopped = worked.stopped;
+    // A child that failed is why the handler was cut off: its error comes first.
+    while (std::exception_ptr error = children.take_only_error()) life.add_error(std::move(error));
+    life.worked(worked);
+
+    if (life.was_ready()) {
+        scope_block shield({.timeout = life.cell().grace(), .shield = true});
+        settled<void> last_words;
+        co_await settle(last_words, [&] { return life.call_on_stop(); });
+        static_cast<void>(shield.leave(last_words.stopped));
+        life.add_error(std::exchange(last_words.error, nullptr));
+    }
+
+    children.get().cancel("its actor ends");
+    do {
+        co_await children.join();
+    } while (children.stop_a_service());
+    while (std::exception_ptr error = children.take_only_error()) life.add_error(std::move(error));
+    const block_ending ending = children.leave(stopped);
+    incarnation_outcome outcome = life.finish();
+    life.cell().end_incarnation();
+    outcome.pass_on = block.leave(ending.pass_on);
+    co_return outcome;
+}
+
+namespace {
+
+// The actor of a nursery: one incarnation, and what its end means for the nursery.
+class nursery_host final : public incarnation_host {
+ public:
+    nursery_host(task_status<void> status, actor_cell& cell) noexcept
+        : status_(std::move(status)), cell_(cell) {}
+
+    void ready() override { status_.started(); }
+    [[nodiscard]] exit_reason why_stopped() const noexcept override {
+        return cell_.is_stopping() ? exit_reason::stopped : exit_reason::cancelled;
+    }
+    [[nodiscard]] bool restarts_after(verdict) const noexcept override { return false; }
+    [[nodiscard]] bool restarts_after_stop() const noexcept override { return false; }
+
+ private:
+    task_status<void> status_;
+    actor_cell& cell_;
+};
+
+task<> run_in_nursery(task_status<void> status, cell_ref cell, counted_ref<actor_factory> factory) {
+    co_await stands_for_its_caller();
+    nursery_host host(std::move(status), *cell);
+    const incarnation_outcome outcome =
+        co_await run_incarnation(cell, std::move(factory), host, {});
+    cell->end(outcome.reason, outcome.error);
+    if (outcome.error && outcome.reason == exit_reason::failed)
+        std::rethrow_exception(outcome.error);
+    if (outcome.pass_on) co_await pass_stop_on();
+}
+
+}  // namespace
+
+task<> start_in_nursery(nursery& owner, cell_ref cell, counted_ref<actor_factory> factory) {
+    co_await stands_for_its_caller();
+    // Where the child could not even be made, nobody else ends the cell.
+    struct ended_if_not_started {
+        actor_cell& cell;
+        ~ended_if_not_started() {
+            if (cell.incarnation() == 0) cell.end(exit_reason::failed, nullptr);
+        }
+    } const guard{*cell};
+    co_await owner.start(run_in_nursery, cell, std::move(factory));
+}
+
+called_handler tick_source::handle(actor& by) {
+    current_.clear();
+    copy_into(current_);
+    return type_.handle(by, current_.storage(), nullptr);
+}
+
+namespace {
+
+// What stands in the mailbox for a tick: a reference to its source.
+using tick_ref = counted_ref<tick_source>;
+
+constexpr message_type tick_message = {
+    &move_stored<tick_ref>,
+    [](void* message) noexcept {
+        stored_message<tick_ref>(message)->leave_mailbox();
+        destroy_stored<tick_ref>(message);
+    },
+    [](actor& by, void* message, reply_core*) {
+        const tick_ref& source = stored_message<tick_ref>(message);
+        source->leave_mailbox();
+        return source->handle(by);
+    },
+    [](std::coroutine_handle<>, reply_core&) {},
+    []() noexcept -> const char* { return "a tick of send_every"; },
+    nullptr};
+
+task<> send_once(duration delay, envelope message) {
+    co_await sleep_for(delay);
+    static_cast<void>(force_post(message));
+}
+
+task<> send_repeatedly(duration period, cell_ref cell, std::uint32_t number, tick_ref source) {
+    time_point next = now();
+    for (;;) {
+        next = later(next, period);
+        co_await sleep_until(next);
+        if (!source->claim()) continue;
+        envelope tick(*cell, number);
+        tick.box.put<tick_ref>(tick_message, source);
+        static_cast<void>(force_post(tick));
+    }
+}
+
+}  // namespace
+
+}  // namespace detail
+
+bool current_request::caller_gone() const noexcept { return reply_ && reply_->is_abandoned(); }
+time_point current_request::deadline() const noexcept {
+    return reply_ ? reply_->deadline : time_point::max();
+}
+
+actor::actor() noexcept = default;
+actor::~actor() = default;
+
+task<> actor::on_start() { co_return; }
+task<> actor::on_stop(exit_reason) { co_return; }
+verdict actor::on_error(const std::exception_ptr&) { return verdict::restart; }
+
+detail::incarnation& actor::life(const char* attempt) const {
+    if (life_ == nullptr) {
+        throw std::logic_error(
+            fmt::format("covey: '{}' in the constructor or destructor of an actor: it has a scope, "
+                        "children and an address from on_start() to the end of on_stop()",
+                        attempt));
+    }
+    return *life_;
+}
+
+cancel_scope& actor::scope() const { return life("scope").scope(); }
+nursery& actor::children() const { return life("children").children(); }
+void actor::stop() const { life("stop").cell().stop(); }
+
+current_request actor::request() const {
+    detail::reply_core* reply = life("request").reply_in_progress();
+    if (reply == nullptr) return current_request({});
+    return current_request(detail::counted_ref<detail::reply_core>::to(*reply));
+}
+
+const detail::message_type& actor::own_message(const void* tag, const char* attempt,
+                                               const char* (*name)() noexcept) const {
+    const detail::actor_cell& cell = life(attempt).cell();
+    for (const detail::message_type* each : cell.type().messages)
+        if (each != nullptr && each->tag == tag) return *each;
+    throw std::logic_error(fmt::format(
+        "covey: {} of a message of type '{}' in actor '{}', which has no handle() with exactly "
+        "that parameter (handlers that are templates don't count)",
+        attempt, detail::readable_type(name()), cell.name()));
+}
+
+detail::cell_ref actor::own_cell(const void* tag) const {
+    detail::incarnation& life = this->life("self");
+    if (life.cell().type().tag != tag) {
+        throw std::logic_error(
+            fmt::format("covey: self<A>() in actor '{}' names another class than the one that was "
+                        "started",
+                        life.cell().name()));
+    }
+    return life.counted_cell();
+}
+
+void actor::start_timer(duration delay, detail::message_box message) {
+    detail::incarnation& life = this->life("send_after");
+    detail::envelope letter(life.cell(), life.number());
+    letter.box = std::move(message);
+    life.children().start_soon(task_options{.name = "send_after"}, detail::send_once, delay,
+                               std::move(letter));
+}
+
+void actor::start_ticks(duration delay, detail::counted_ref<detail::tick_source> source) {
+    if (delay == duration::zero()) {
+        throw std::invalid_argument("send_every: the time between two messages can't be zero");
+    }
+    detail::incarnation& life = this->life("send_every");
+    life.children().start_soon(task_options{.name = "send_every"}, detail::send_repeatedly, delay,
+                               life.counted_cell(), life.number(), std::move(source));
+}
+
+}  // namespace covey

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "actor_cell.hpp"
+
+#include <covey/lowlevel/assert.hpp>
+#include <covey/nursery.hpp>
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <utility>
+
+namespace covey::detail {
+
+using lowlevel::mutex_guard;
+using lowlevel::order;
+
+namespace {
+
+lowlevel::atomic<std::uint64_t> last_id{0};
+
+constexpr lowlevel::wait_traits waits_for_down{"actor to end"};
+
+// How the mailbox moves an envelope: what has come that far is accounted for.
+constexpr element_type envelope_element = {
+    sizeof(envelope), alignof(envelope),
+    [](void* to, void* from) noexcept {
+        auto* moved = ::new (to) envelope(std::move(*static_cast<envelope*>(from)));
+        moved->set_posted();
+    },
+    [](void* value) noexcept { static_cast<envelope*>(value)->~envelope(); }};
+
+std::string name_of(const child_options& options, const actor_type& type, actor_id id) {
+    if (!options.name.empty()) return std::string(options.name);
+    return fmt::format("{}#{}", readable_type(type.name()), id.value);
+}
+
+const child_options& checked(const child_options& options) {
+    for (const duration each : {options.grace, options.hard}) {
+        if (each < duration::zero()) {
+            throw std::invalid_argument(
+                "start_actor: child_options::grace and hard can't be negative");
+        }
+    }
+    return options;
+}
+
+}  // namespace
+
+actor_cell& cell_ref::get(const char* attempt) const {
+    if (!cell_) {
+        throw std::logic_error(fmt::format(
+            "covey: '{}' on an actor_ref without an actor: it was moved from, or never set",
+            attempt));
+    }
+    return **this;
+}
+
+actor_cell& cell_ref::operator*() const noexcept { return static_cast<actor_cell&>(*cell_); }
+
+cell_ref make_cell(const actor_type& type, const child_options& options) {
+    return cell_ref(counted_ref<actor_cell_base>(new actor_cell(type, checked(options))));
+}
+
+const actor_type& type_of(const actor_cell& cell) noexcept { return cell.type(); }
+std::uint32_t current_incarnation(const actor_cell& cell) noexcept { return cell.incarnation(); }
+
+actor_cell::actor_cell(const actor_type& type, const child_options& options)
+    : actor_cell(type, options,
+                 make_channel(envelope_element, options.mailbox, options.overflow,
+                              std::source_location::current())) {}
+
+actor_cell::actor_cell(const actor_type& type, const child_options& options, endpoint_pair mailbox)
+    : type_(type),
+      id_{last_id.fetch_add(1, order::relaxed) + 1},
+      name_(name_of(options, type, id_)),
+      grace_(options.grace),
+      hard_(options.hard),
+      on_restart_(options.on_restart),
+      send_(mailbox.send),
+      receive_(mailbox.receive) {}
+
+actor_statistics actor_cell::statistics() const {
+    actor_statistics result;
+    static_cast<channel_statistics&>(result) = receive_.statistics();
+    result.handled = handled_.load(order::relaxed);
+    result.returned = returned_.load(order::relaxed);
+    result.abandoned = abandoned_.load(order::relaxed);
+    result.dead_letters = dead_.load(order::relaxed);
+    result.in_progress = in_progress_.load(order::relaxed) ? 1 : 0;
+    result.incarnation = incarnation();
+    return result;
+}
+
+std::size_t actor_cell::queued() const { return receive_.statistics().current_buffer_used; }
+
+void actor_cell::stamp(envelope& message) const {
+    if (message.only_incarnation() != 0 && message.only_incarnation() != incarnation()) {
+        throw actor_stopped_error(
+            fmt::format("incarnation {} of actor '{}' is over: an incarnation_ref addresses no "
+                        "other; an actor_ref addresses the actor as long as it is restarted",
+                        message.only_incarnation(), name_));
+    }
+    if (on_restart_ != covey::on_restart::epoch) return;
+    const mutex_guard held(lock_);
+    if (owner_ != nullptr) message.sender = owner_->tag_of_sender();
+}
+
+void actor_cell::throw_stopped() const {
+    throw actor_stopped_error(
+        fmt::format("actor '{}' has stopped and takes no more messages", name_));
+}
+
+void actor_cell::throw_full() const {
+    throw channel_full_error(
+        fmt::format("the mailbox of actor '{}' is full, and overflow::fail was asked for", name_));
+}
+
+std::uint32_t actor_cell::begin_incarnation(cancel_scope& scope) {
+    mailbox_end fresh = receive_.clone();
+    const task_record& task = current_task("actor");
+    const mutex_guard held(lock_);
+    if (state_ != state::open) fresh.close();
+    current_.emplace(std::move(fresh));
+    scope_ = &scope;
+    handler_.store(&task, order::relaxed);
+    const std::uint32_t number = incarnation_.load(order::relaxed) + 1;
+    incarnation_.store(number, order::release);
+    return number;
+}
+
+void actor_cell::stop_incarnation(std::uint32_t number) noexcept {
+    const mutex_guard held(lock_);
+    if (current_ && number == incarnation()) current_->close();
+}
+
+void actor_cell::end_incarnation() noexcept {
+    std::optional<mailbox_end> last;
+    const mutex_guard held(lock_);
+    last.swap(current_);
+    scope_ = nullptr;
+    handler_.store(nullptr, order::relaxed);
+}
+
+bool actor_cell::is_stopping() const noexcept {
+    const mutex_guard held(lock_);
+    return state_ != state::open;
+}
+
+void actor_cell::refuse_locked() noexcept {
+    if (state_ != state::open) return;
+    state_ = state::stopping;
+    send_.close();
+}
+
+void actor_cell::refuse() noexcept {
+    {
+        const mutex_guard held(lock_);
+        refuse_locked();
+    }
+    drain(dead_letter_reason::stopped);
+}
+
+// Gives each queued message to take(), which says whether to go on.
+void actor_cell::take_queued(bool (*take)(void* context, envelope& message),
+                             void* context) noexcept {
+    for (bool more = true; more;) {
+        alignas(envelope) unsigned char place[sizeof(envelope)];
+        try {
+            if (try_receive_now(receive_.end(), place) == try_received::would_block) return;
+        } catch (...) {  // closed and empty, or the actor has ended
+            return;
+        }
+        envelope& message = *std::launder(reinterpret_cast<envelope*>(place));
+        more = take(context, message);
+        message.~envelope();
+    }
+}
+
+void actor_cell::drain(dead_letter_reason why) noexcept {
+    take_queued(
+        [](void* context, envelope& message) {
+            const auto reason = *static_cast<dead_letter_reason*>(context);
+            message.discard(reason, nullptr, reason == dead_letter_reason::restarted);
+            return true;
+        },
+        &why);
+}
+
+// Each message queued now is taken once; what stays goes to the end, so the order is as before.
+void actor_cell::drain_if(dead_letter_reason why,
+                          bool (*matches)(void* context, std::uint32_t sender),
+                          void* context) noexcept {
+    struct sieve {
+        dead_letter_reason why;
+        bool (*matches)(void* context, std::uint32_t sender);
+        void* context;
+        endpoint& back;
+        std::size_t left;
+    } work{why, matches, context, send_.end(), queued()};
+    if (work.left == 0) return;
+    take_queued(
+        [](void* of, envelope& message) {
+            sieve& each = *static_cast<sieve*>(of);
+            if (each.matches(each.context, message.sender))
+                message.discard(each.why, nullptr, true);
+            else
+                static_cast<void>(force_send(each.back, &message));
+            return --each.left != 0;
+        },
+        &work);
+}
+
+void actor_cell::end(exit_reason reason, const std::exception_ptr& error) noexcept {
+    refuse();
+    free_names(*this);
+    lowlevel::wake_list woken;
+    {
+        const mutex_guard held(lock_);
+        if (state_ == state::ended) return;
+        state_ = state::ended;
+        owner_ = nullptr;
+        reason_ = reason;
+        error_ = error;
+        while (lowlevel::wait_node* node = watchers_.pop_front())
+            if (node->claim()) woken.add(*node);
+    }
+    receive_.close();
+    woken.wake_all();
+}
+
+void actor_cell::set_owner(actor_owner* owner) noexcept {
+    const mutex_guard held(lock_);
+    owner_ = owner;
+}
+
+// Under a nursery the ladder of SV11 is the scope's: asked now, cancelled after the grace, pierced
+// after that.
+void actor_cell::stop() noexcept {
+    {
+        const mutex_guard held(lock_);
+        if (state_ != state::open) return;
+        if (owner_ != nullptr) {
+            owner_->stop_requested();
+            return;
+        }
+        refuse_locked();
+        if (current_) current_->close();
+        if (scope_ != nullptr) {
+            try {
+                scope_->soft_cancel("the actor was stopped", grace_, hard_);
+            } catch (...) {  // without memory for the caller's name: no grace
+                scope_->cancel();
+            }
+        }
+    }
+    drain(dead_letter_reason::stopped);
+}
+
+watch_operation::watch_operation(cell_ref target) noexcept
+    : wait_operation(waits_for_down), target_(std::move(target)) {}
+
+void watch_operation::lock() noexcept { target_->lock_.lock(); }
+void watch_operation::unlock() noexcept { target_->lock_.unlock(); }
+bool watch_operation::try_now() { return target_->state_ == actor_cell::state::ended; }
+void watch_operation::link() noexcept { target_->watchers_.push_back(node()); }
+void watch_operation::unlink() noexcept { node().leave(target_->watchers_); }
+
+down watch_operation::await_resume() const {
+    const mutex_guard held(target_->lock_);
+    return {target_->id_, target_->reason_, target_->error_};
+}
+
+std::string actor_address::name() const { return cell_.get("name").name(); }
+actor_id actor_address::id() const { return cell_.get("id").id(); }
+actor_statistics actor_address::statistics() const { return cell_.get("statistics").statistics(); }
+watch_operation actor_address::watch() const { return watch_operation(target("watch")); }
+void actor_address::stop() const noexcept {
+    if (cell_) cell_->stop();
+}
+
+}  // namespace covey::detail

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <covey/actor_ref.hpp>
+#include <covey/cancel_scope.hpp>
+#include <covey/detail/actor_cell.hpp>
+#include <covey/lowlevel/thread.hpp>
+
+#include <optional>
+#include <string>
+
+namespace covey::detail {
+
+// Whoever decides about an actor's incarnations, if that isn't the actor's own task: a supervisor's
+// slot.
+class actor_owner {
+ public:
+    // actor_ref::stop() was called. Any thread, with the cell's lock held: it must not call the
+    // cell, nor wait for somebody who does.
+    virtual void stop_requested() noexcept = 0;
+    // What a message notes about the calling task, its sender; 0: nothing. For on_restart::epoch.
+    [[nodiscard]] virtual std::uint32_t tag_of_sender() noexcept { return 0; }
+
+ protected:
+    ~actor_owner() = default;
+};
+
+// One end of a mailbox.
+class mailbox_end : public channel_handle {
+ public:
+    explicit mailbox_end(endpoint* owned) noexcept : channel_handle(owned) {}
+    [[nodiscard]] endpoint& end() const { return through("actor"); }
+    [[nodiscard]] mailbox_end clone() const { return mailbox_end(clone_endpoint()); }
+};
+
+// An actor's address: what refs count. It has the mailbox, so it survives incarnations.
+//
+// What       The mailbox is one memory channel of envelopes. The cell keeps both ends; each
+//            incarnation receives through a clone of its own.
+//
+//              open -- refuse() --> stopping -- end() --> ended
+//
+//            To stop an incarnation is to close its clone: its idle receive ends, the mailbox and
+//            its senders notice nothing. To stop for good is to close the sending end as well.
+// Invariants Nothing is posted once the sending end is closed, and what is queued then is
+//            discarded: so an ended actor's mailbox is empty.
+// Threads    See the groups of members. lock_ comes before the locks of the mailbox and of the
+//            run's tree; scope notes are described under the tree lock and so never take it.
+// Lifetime   Counted by refs, by operations on their way, and by whoever runs incarnations.
+class actor_cell final : public actor_cell_base {
+ public:
+    actor_cell(const actor_type& type, const child_options& options);
+
+    // ---- What it is.
+    [[nodiscard]] actor_id id() const noexcept { return id_; }
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] const actor_type& type() const noexcept { return type_; }
+    [[nodiscard]] duration grace() const noexcept { return grace_; }
+    [[nodiscard]] std::uint32_t incarnation() const noexcept {
+        return incarnation_.load(lowlevel::order::acquire);
+    }
+    [[nodiscard]] actor_statistics statistics() const;
+    [[nodiscard]] std::size_t queued() const;
+
+    // ---- For senders.
+    [[nodiscard]] endpoint& mailbox() const { return send_.end(); }
+    // Whether the calling task is the one that handles messages here.
+    [[nodiscard]] bool is_handled_by(const task_record* task) const noexcept {
+        return handler_.load(lowlevel::order::relaxed) == task;
+    }
+    // Completes the envelope. Throws actor_stopped_error for an incarnation that is over.
+    void stamp(envelope& message) const;
+    [[noreturn]] void throw_stopped() const;
+    [[noreturn]] void throw_full() const;
+
+    // ---- For whoever runs incarnations.
+    // The next one begins, in the calling task and that scope; gives its number.
+    std::uint32_t begin_incarnation(cancel_scope& scope);
+    // The end through which the current incarnation receives.
+    [[nodiscard]] endpoint& receiving() const { return current_->end(); }
+    // Asks it to end after the message in progress. Nothing if it isn't that one. Any thread.
+    void stop_incarnation(std::uint32_t number) noexcept;
+    // Its scope is about to end.
+    void end_incarnation() noexcept;
+    // Whether a message may be received now, or the incarnation was asked to stop.
+    [[nodiscard]] bool is_stopping() const noexcept;
+
+    // Takes no messages any more, and discards what is queued. Idempotent; any thread. (SV28)
+    void refuse() noexcept;
+    // Discards what is queued; the mailbox stays open. (SV23, SV24)
+    void drain(dead_letter_reason why) noexcept;
+    // The same for messages whose sender's tag matches; the others stay, in order.
+    void drain_if(dead_letter_reason why, bool (*matches)(void* context, std::uint32_t sender),
+                  void* context) noexcept;
+    // The actor is over: refuses, frees its names, tells those who watch. The first call counts.
+    void end(exit_reason reason, const std::exception_ptr& error) noexcept;
+
+    // Whom actor_ref::stop() asks; null: the incarnation is stopped directly. Not called any more
+    // once this has returned.
+    void set_owner(actor_owner* owner) noexcept;
+    // actor_ref::stop().
+    void stop() noexcept;
+    [[nodiscard]] on_restart what_on_restart() const noexcept { return on_restart_; }
+
+    // ---- Accounts, by the actor's task or by anybody.
+    void count_handled() noexcept {
+        handled_.store(handled_.load(lowlevel::order::relaxed) + 1, lowlevel::order::relaxed);
+    }
+    void count_in_progress(bool is) noexcept { in_progress_.store(is, lowlevel::order::relaxed); }
+    void count_returned() noexcept { returned_.fetch_add(1, lowlevel::order::relaxed); }
+    void count_abandoned() noexcept { abandoned_.fetch_add(1, lowlevel::order::relaxed); }
+    void count_dead() noexcept { dead_.fetch_add(1, lowlevel::order::relaxed); }
+
+    // Whom its handler waits for with an ask. Guarded by the lock of the wait graph.
+    actor_cell* asks = nullptr;
+
+    // Whether it stands in the registry; guarded by that one's lock.
+    bool is_registered = false;
+
+ private:
+    friend class covey::detail::watch_operation;
+
+    enum class state : std::uint8_t { open, stopping, ended };
+
+    ~actor_cell() override = default;
+    actor_cell(const actor_type& type, const child_options& options, endpoint_pair mailbox);
+    void refuse_locked() noexcept;
+    void take_queued(bool (*take)(void* context, envelope& message), void* context) noexcept;
+
+    // Constant.
+    const actor_type& type_;
+    const actor_id id_;
+    const std::string name_;
+    const duration grace_;
+    const duration hard_;
+    const covey::on_restart on_restart_;
+    mailbox_end send_;      // any thread
+    mailbox_end receive_;   // any thread
+
+    // Written by the actor's task.
+    lowlevel::atomic<std::uint32_t> incarnation_{0};
+    lowlevel::atomic<const task_record*> handler_{nullptr};
+    lowlevel::atomic<std::uint64_t> handled_{0};
+    lowlevel::atomic<bool> in_progress_{false};
+
+    // Written by anybody.
+    lowlevel::atomic<std::uint64_t> returned_{0};
+    lowlevel::atomic<std::uint64_t> abandoned_{0};
+    lowlevel::atomic<std::uint64_t> dead_{0};
+
+    // Guarded by lock_; current_ is changed by the actor's task only.
+    mutable lowlevel::mutex lock_;
+    std::optional<mailbox_end> current_;  // of the incarnation
+    cancel_scope* scope_ = nullptr;       // of the incarnation
+    actor_owner* owner_ = nullptr;
+    state state_ = state::open;
+    exit_reason reason_ = exit_reason::finished;
+    std::exception_ptr error_;
+    lowlevel::wait_list watchers_;
+};
+
+// The cell's names are free again. Takes the registry's lock.
+void free_names(actor_cell& cell) noexcept;
+// Notes a dead letter of the cell.
+void record_dead_letter(const actor_cell& cell, const message_type& type, dead_letter_reason why,
+                        const std::exception_ptr& error) noexcept;
+
+}  // namespace covey::detail
