@@ -50,7 +50,7 @@ class [[nodiscard]] watch_operation final : public lowlevel::wait_operation {
     using covey_result = down;
     explicit watch_operation(cell_ref target) noexcept;
     watch_operation(watch_operation&&) noexcept = default;
-    [[nodiscard]] down await_resume() const;
+    down await_resume() const;
 
  private:
     void lock() noexcept override;
