@@ -7,6 +7,7 @@
 #include <covey/detail/incarnation.hpp>
 #include <covey/detail/tick.hpp>
 #include <covey/nursery.hpp>
+#include <covey/supervisor.hpp>
 
 #include <exception>
 #include <type_traits>
@@ -164,6 +165,67 @@ template <class A, class... T>
         return detail::start_typed_in_nursery<A>(
             owner, detail::make_cell(detail::actor_type_of<A>, options),
             detail::counted_ref<detail::actor_factory>(new factory(std::forward<T>(arguments)...)));
+    }
+}
+
+namespace detail {
+
+// From prototypes, for an actor that may be restarted: each incarnation gets copies or clones.
+template <class A, class... T>
+class repeatable_actor_factory final : public actor_factory {
+ public:
+    template <class... U>
+    explicit repeatable_actor_factory(U&&... arguments) : kept_(std::forward<U>(arguments)...) {}
+
+    actor* make() override {
+        return std::apply([](T&... each) -> actor* { return new A(incarnate(each)...); }, kept_);
+    }
+
+ private:
+    std::tuple<T...> kept_;
+};
+
+template <class... T>
+constexpr void check_prototypes() {
+    static_assert(((is_repeatable<T> || is_once<T>) && ...),
+                  "covey: every incarnation of a supervised actor is given a copy or a clone() of "
+                  "this argument, and it has neither: wrap it in covey::once(argument), which "
+                  "makes the actor temporary");
+}
+
+// Starts an actor as a child of the supervisor.
+[[nodiscard]] task<> start_in_supervisor(const supervisor_access& owner,
+                                         const child_options& options, cell_ref cell,
+                                         counted_ref<actor_factory> factory);
+
+template <class A>
+task<actor_ref<A>> start_typed_in_supervisor(task<> start, cell_ref cell) {
+    co_await stands_for_its_caller();
+    co_await std::move(start);
+    co_return ref_access::make<actor_ref<A>>(std::move(cell));
+}
+
+}  // namespace detail
+
+// Starts an actor as a child of the supervisor, or through a handle of it: the address and the
+// mailbox survive restarts. Arguments are kept as prototypes; every incarnation is constructed from
+// copies of them, or from clone()s where there are no copies. Waits until on_start() has returned.
+// Throws start_failed_error when constructor or on_start throw, closed_nursery_error once the
+// supervisor is closing, std::invalid_argument for bad options. A checkpoint; its cancellation
+// ends the actor. (SV3, SV7, SV8a, SV21)
+template <class A, class... T>
+[[nodiscard]] task<actor_ref<A>> start_actor(const detail::supervisor_access& owner,
+                                             child_options options, T&&... arguments) {
+    detail::check_prototypes<std::decay_t<T>...>();
+    if constexpr (detail::check_actor<A, detail::given_by<T>...>()) {
+        using factory = detail::repeatable_actor_factory<A, std::decay_t<T>...>;
+        if constexpr ((detail::is_once<std::decay_t<T>> || ...))
+            options.restart = restart::temporary;
+        auto cell = detail::make_cell(detail::actor_type_of<A>, options);
+        auto start = detail::start_in_supervisor(
+            owner, options, cell,
+            detail::counted_ref<detail::actor_factory>(new factory(std::forward<T>(arguments)...)));
+        return detail::start_typed_in_supervisor<A>(std::move(start), std::move(cell));
     }
 }
 

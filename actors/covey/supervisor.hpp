@@ -60,6 +60,7 @@ class supervisor_access {
     ~supervisor_access();
 
  protected:
+    friend task<> start_slot_in(const supervisor_access& owner, counted_ref<child_slot> child);
     explicit supervisor_access(detail::supervisor_core& core) noexcept;
 
     detail::supervisor_core* core_;  // counted

@@ -239,13 +239,13 @@ void actor_cell::stop() noexcept {
     {
         const mutex_guard held(lock_);
         if (state_ != state::open) return;
+        refuse_locked();
         if (owner_ != nullptr) {
             owner_->stop_requested();
-            return;
+        } else if (current_) {
+            current_->close();
         }
-        refuse_locked();
-        if (current_) current_->close();
-        if (scope_ != nullptr) {
+        if (owner_ == nullptr && scope_ != nullptr) {
             try {
                 scope_->soft_cancel("the actor was stopped", grace_, hard_);
             } catch (...) {  // without memory for the caller's name: no grace

@@ -27,6 +27,11 @@ void child_slot::became_ready() noexcept {
     core->child_ready(*this, incarnation.load(lowlevel::order::relaxed));
 }
 
+bool child_slot::is_asked_to_stop() const noexcept {
+    const lowlevel::mutex_guard held(core->lock());
+    return rung != stop_rung::none;
+}
+
 void ready_signal::publish() noexcept { child_->core->child_ready(*child_, incarnation_); }
 
 child_info child_slot::info() const {
@@ -43,10 +48,12 @@ std::string child_slot::describe() const {
 
 namespace {
 
-// What the supervisor's options say about an error; what that throws, too.
+// What the child and then the supervisor's options say about an error; what that throws, too.
 void decide(const child_slot& child, child_outcome& outcome) noexcept {
+    outcome.decided = child.own_verdict;
     const auto ask = child.core->options().decide;
     if (ask == nullptr || outcome.how != child_outcome::kind::failed) return;
+    if (outcome.decided != verdict::restart) return;
     try {
         outcome.decided = ask(child.info(), outcome.error);
     } catch (...) {

@@ -83,6 +83,19 @@ task<child_id> start_supervised(supervisor_core& core, counted_ref<child_slot> c
     return start_and_wait(counted_ref<supervisor_core>::to(core), std::move(child));
 }
 
+namespace {
+
+task<> start_without_id(counted_ref<supervisor_core> core, counted_ref<child_slot> child) {
+    co_await stands_for_its_caller();
+    static_cast<void>(co_await start_and_wait(std::move(core), std::move(child)));
+}
+
+}  // namespace
+
+task<> start_slot_in(const supervisor_access& owner, counted_ref<child_slot> child) {
+    return start_without_id(counted_ref<supervisor_core>::to(*owner.core_), std::move(child));
+}
+
 // ---- Waiting for a child
 
 slot_wait::slot_wait(counted_ref<supervisor_core> core, counted_ref<child_slot> child,

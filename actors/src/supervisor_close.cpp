@@ -49,6 +49,9 @@ void supervisor_core::ask_to_stop(child_slot& child, stop_purpose purpose, stop_
     const bool is_new = child.purpose == stop_purpose::none;
     if (is_new || purpose == stop_purpose::for_good || child.purpose == stop_purpose::restart_alone)
         child.purpose = purpose;
+    child.why.store(
+        child.purpose == stop_purpose::for_good ? exit_reason::stopped : exit_reason::restarting,
+        lowlevel::order::relaxed);
     if (is_new) {
         child.asked_at = now();
         set_state(child, child_state::stopping);

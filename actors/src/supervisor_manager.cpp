@@ -135,6 +135,8 @@ void supervisor_core::start_incarnation(child_slot& child) {
     child.ready_since = time_point::max();
     child.start_timed_out = false;
     child.purpose = stop_purpose::none;
+    child.why.store(exit_reason::cancelled, order::relaxed);
+    child.own_verdict = verdict::restart;
     child.runs = true;
     set_state(child, child_state::starting);
     log(event::start, &child);
@@ -196,6 +198,7 @@ void supervisor_core::ended_as_asked(child_slot& child, child_outcome& outcome) 
             break;
         case stop_purpose::restart_alone:
             log(event::went_down, &child, outcome.error);
+            child.before_restart(true, 0);
             start_incarnation(child);
             break;
         case stop_purpose::group_restart:

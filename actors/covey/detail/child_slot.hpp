@@ -60,11 +60,12 @@ class child_slot : public counted_object, public lowlevel::scope_note, public ne
 
     // For actors. All in the manager's task, or in that of whoever closes the supervisor.
     virtual void stop_politely(bool /*for_good*/) noexcept {}  // beside the soft cancellation
-    virtual void before_group_restart() noexcept {}            // it is down
+    virtual void before_restart(bool /*alone*/, std::uint64_t /*lowest*/) noexcept {}  // it is down
     virtual void end_for_good(exit_reason, std::exception_ptr) noexcept {}
 
     // For run(): what started() is for others.
     void became_ready() noexcept;
+    [[nodiscard]] bool is_asked_to_stop() const noexcept;
 
     [[nodiscard]] std::string describe() const override;
     [[nodiscard]] child_info info() const;
@@ -83,6 +84,10 @@ class child_slot : public counted_object, public lowlevel::scope_note, public ne
     lowlevel::atomic<child_state> state{child_state::absent};
     lowlevel::atomic<std::uint64_t> incarnation{0};
     lowlevel::atomic<std::uint64_t> restarts{0};
+    lowlevel::atomic<exit_reason> why{exit_reason::cancelled};  // the incarnation has to end
+
+    // The incarnation's own: what an actor's on_error said.
+    verdict own_verdict = verdict::restart;
 
     // Guarded by the supervisor's lock: the news, and what the incarnation and its manager tell
     // each other.

@@ -111,8 +111,10 @@ task<R> run_supervisor(kept_options options, F body) {
     }
 }
 
-[[nodiscard]] task<child_id> start_supervised(supervisor_core& core,
-                                              counted_ref<child_slot> child);
+[[nodiscard]] task<child_id> start_supervised(supervisor_core& core, counted_ref<child_slot> child);
+
+// The same for a child that isn't a task_slot.
+[[nodiscard]] task<> start_slot_in(const supervisor_access& owner, counted_ref<child_slot> child);
 
 template <class F>
 constexpr void check_supervisor_body() {

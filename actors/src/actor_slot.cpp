@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// An actor as a supervisor's child: the slot keeps the factory and the address, so that both
+// survive incarnations.
+
+#include "actor_cell.hpp"
+#include "supervisor_core.hpp"
+
+#include <covey/actor.hpp>
+
+#include <utility>
+
+namespace covey::detail {
+
+namespace {
+
+class actor_slot final : public child_slot, private incarnation_host, private actor_owner {
+ public:
+    actor_slot(const child_options& chosen, cell_ref cell, counted_ref<actor_factory> factory)
+        : child_slot(chosen, cell->name()), cell_(std::move(cell)), factory_(std::move(factory)) {
+        cell_->set_owner(this);
+    }
+
+    // The verdict of its on_error goes before the supervisor's decide().
+    task<> run() override {
+        co_await stands_for_its_caller();
+        incarnation_outcome outcome = co_await run_incarnation(cell_, factory_, *this, {});
+        own_verdict = outcome.decided;
+        if (outcome.error) std::rethrow_exception(outcome.error);
+        if (outcome.pass_on) co_await pass_stop_on();
+    }
+    [[nodiscard]] bool says_when_ready() const noexcept override { return true; }
+    void drop_prototypes() noexcept override { factory_ = {}; }
+
+    void stop_politely(bool for_good) noexcept override {
+        if (for_good) cell_->refuse();
+        cell_->stop_incarnation(cell_->incarnation());
+    }
+    void before_restart(bool alone, std::uint64_t lowest) noexcept override;
+    void end_for_good(exit_reason reason, std::exception_ptr error) noexcept override {
+        cell_->set_owner(nullptr);
+        cell_->end(reason, error);
+    }
+
+ private:
+    // Of a slot that was refused, the address is over, too.
+    ~actor_slot() override { end_for_good(exit_reason::stopped, nullptr); }
+
+    // ---- For the incarnation.
+    // A stop that came while it started could not reach its mailbox yet.
+    void ready() override {
+        became_ready();
+        if (is_asked_to_stop()) cell_->stop_incarnation(cell_->incarnation());
+    }
+    [[nodiscard]] exit_reason why_stopped() const noexcept override {
+        return why.load(lowlevel::order::relaxed);
+    }
+    [[nodiscard]] bool restarts_after(verdict decided) const noexcept override {
+        return decided == verdict::restart && options.restart != restart::temporary;
+    }
+    [[nodiscard]] bool restarts_after_stop() const noexcept override {
+        return why_stopped() == exit_reason::restarting;
+    }
+
+    // ---- For the address.
+    void stop_requested() noexcept override {
+        if (core != nullptr) core->request_stop(*this);
+    }
+    // Which child of the same supervisor sends.
+    [[nodiscard]] std::uint32_t tag_of_sender() noexcept override {
+        if (options.on_restart != on_restart::epoch) return 0;
+        const auto* sender = lowlevel::enclosing_note<child_slot>(
+            [this](const child_slot& each) { return each.core == core; });
+        return sender == nullptr ? 0 : static_cast<std::uint32_t>(sender->id.value);
+    }
+
+    const cell_ref cell_;
+    counted_ref<actor_factory> factory_;
+};
+
+// What is queued has been sent to an actor whose state is gone; in a group, by some whose own is.
+// (SV23, SV24)
+void actor_slot::before_restart(bool alone, std::uint64_t lowest) noexcept {
+    const bool keeps = alone ? options.on_restart != on_restart::drain : false;
+    if (keeps) return;
+    if (alone || options.on_restart != on_restart::epoch) {
+        cell_->drain(dead_letter_reason::restarted);
+        return;
+    }
+    cell_->drain_if(
+        dead_letter_reason::restarted,
+        [](void* context, std::uint32_t sender) {
+            return sender != 0 && sender >= *static_cast<std::uint64_t*>(context);
+        },
+        &lowest);
+}
+
+}  // namespace
+
+task<> start_in_supervisor(const supervisor_access& owner, const child_options& options,
+                           cell_ref cell, counted_ref<actor_factory> factory) {
+    counted_ref<child_slot> fresh(new actor_slot(options, std::move(cell), std::move(factory)));
+    return start_slot_in(owner, std::move(fresh));
+}
+
+}  // namespace covey::detail
