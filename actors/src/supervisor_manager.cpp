@@ -271,6 +271,7 @@ void supervisor_core::fail(std::exception_ptr error) {
 
 void supervisor_core::stop_for_good(child_slot& child) {
     if (child.runs) {
+        child.start_timed_out = false;  // not to be started again, then
         ask_to_stop(child, stop_purpose::for_good);
     } else {
         log(event::stopped, &child);
