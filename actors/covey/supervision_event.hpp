@@ -8,8 +8,9 @@ namespace covey {
 // What a supervisor has done: the log behind supervisor::events().
 struct supervision_event {
     enum class kind : std::uint8_t {
-        start,          // a run of the child begins
-        ready,          // it is ready
+        unreachable_budget,  // even at once after each other, restarts can't use the budget up
+        start,               // a run of the child begins
+        ready,               // it is ready
         start_failed,   // it ended before it was ready, at its first start: told to who started it
         completed,      // it ended by itself, for good
         incident,       // it failed, or a permanent one returned; `error`, if there is one

@@ -49,7 +49,9 @@ slot_wait supervisor_access::restart(child_id child) const {
 
 std::vector<child_info> supervisor_access::children() const { return core_->children(); }
 std::vector<supervision_event> supervisor_access::events() const { return core_->events(); }
-void supervisor_access::stop_all(std::string_view) const noexcept { core_->request_stop_all(); }
+void supervisor_access::stop_all(std::string_view reason) const noexcept {
+    core_->request_stop_all(reason);
+}
 
 namespace {
 
@@ -176,12 +178,11 @@ supervisor_block::supervisor_block(const kept_options& kept)
 
 supervisor_block::~supervisor_block() = default;
 
-void supervisor_block::open() {
-    nursery_.open(core_.get());
-    core_->open(nursery_.get());
-}
+void supervisor_block::open() { nursery_.open(core_.get()); }
 
-void supervisor_block::enter_body(cancel_scope& body) { core_->enter_body(body.handle()); }
+void supervisor_block::enter_body(cancel_scope& body) {
+    core_->open(nursery_.get(), body.handle());
+}
 
 void supervisor_block::leave_body(const std::exception_ptr& error) noexcept {
     core_->leave_body(error);
@@ -227,11 +228,27 @@ const char* to_string(child_state state) noexcept {
 }
 
 const char* to_string(supervision_event::kind what) noexcept {
-    constexpr const char* names[] = {"start",         "ready",     "start_failed",   "completed",
-                                     "incident",      "joined",    "forgotten",      "backoff",
-                                     "asked_to_stop", "cancelled", "pierced",        "unresponsive",
-                                     "stopped",       "went_down", "failed_to_stop", "gave_up",
-                                     "escalated",     "closing",   "close_deadline", "closed"};
+    constexpr const char* names[] = {"unreachable_budget",
+                                     "start",
+                                     "ready",
+                                     "start_failed",
+                                     "completed",
+                                     "incident",
+                                     "joined",
+                                     "forgotten",
+                                     "backoff",
+                                     "asked_to_stop",
+                                     "cancelled",
+                                     "pierced",
+                                     "unresponsive",
+                                     "stopped",
+                                     "went_down",
+                                     "failed_to_stop",
+                                     "gave_up",
+                                     "escalated",
+                                     "closing",
+                                     "close_deadline",
+                                     "closed"};
     const auto index = static_cast<std::size_t>(what);
     return index < std::size(names) ? names[index] : "unknown";
 }

@@ -152,11 +152,10 @@ void supervisor_core::stop_body(body_ends how) {
 void supervisor_core::climb_for_body() {
     const child_options ladder;
     body_rung_ = next_after(body_rung_);
-    const mutex_guard held(lock_);
     switch (body_rung_) {
-        case stop_rung::asked: body_->soft_cancel("its supervisor closes"); break;
-        case stop_rung::cancelled: body_->cancel("its supervisor closes"); break;
-        case stop_rung::pierced: body_->pierce("its supervisor closes"); break;
+        case stop_rung::asked: body_->soft_cancel(close_reason_); break;
+        case stop_rung::cancelled: body_->cancel(close_reason_); break;
+        case stop_rung::pierced: body_->pierce(close_reason_); break;
         default: break;
     }
     body_deadline_ = body_rung_ >= stop_rung::pierced

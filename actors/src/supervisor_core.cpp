@@ -36,19 +36,17 @@ supervisor_core::~supervisor_core() {
     while (child_slot* unheard = posted_.pop_front()) unheard->drop_reference();
 }
 
-void supervisor_core::open(nursery& children) {
+void supervisor_core::open(nursery& children, scope_handle body) {
     nursery_ = &children;
     scope_ = &children.scope();
+    body_.emplace(std::move(body));
     alarm_.emplace();
+    if (options_.intensity != 0 && options_.backoff.first > options_.period / options_.intensity)
+        log(event::unreachable_budget, nullptr);
     children.start_soon(
         {.name = "supervisor's manager"},
         [](counted_ref<supervisor_core> core) { return core->manage(); },
         counted_ref<supervisor_core>::to(*this));
-}
-
-void supervisor_core::enter_body(scope_handle body) {
-    const mutex_guard held(lock_);
-    body_.emplace(std::move(body));
 }
 
 void supervisor_core::leave_body(const std::exception_ptr& error) noexcept {
@@ -99,9 +97,13 @@ void supervisor_core::request_stop(child_slot& child) noexcept {
     post_locked(child);
 }
 
-void supervisor_core::request_stop_all() noexcept {
+void supervisor_core::request_stop_all(std::string_view reason) noexcept {
     const mutex_guard held(lock_);
-    if (refuses_) return;
+    if (refuses_ || stop_all_) return;
+    try {
+        stop_all_reason_ = reason;
+    } catch (...) {  // no memory for words: closing goes before telling why
+    }
     stop_all_ = true;
     ring();
 }
@@ -176,7 +178,7 @@ void supervisor_core::child_ended(child_slot& child, child_outcome outcome) noex
 // ---- What it looks like
 
 void supervisor_core::log(event what, const child_slot* child, std::exception_ptr error,
-                          duration delay) {
+                          duration delay) noexcept try {
     supervision_event entry{.at = now(), .what = what, .name = child ? child->name : name_};
     if (child != nullptr) {
         entry.child = child->id;
@@ -187,6 +189,7 @@ void supervisor_core::log(event what, const child_slot* child, std::exception_pt
     entry.delay = delay;
     const mutex_guard held(log_lock_);
     log_.add(std::move(entry));
+} catch (...) {
 }
 
 std::string supervisor_core::describe() const {

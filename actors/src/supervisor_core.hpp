@@ -48,8 +48,7 @@ class supervisor_core final : public counted_object, public lowlevel::scope_note
     explicit supervisor_core(const kept_options& kept);
 
     // ---- The block.
-    void open(nursery& children);
-    void enter_body(scope_handle body);
+    void open(nursery& children, scope_handle body);
     void leave_body(const std::exception_ptr& error) noexcept;
     // After the manager has ended: what the block throws, or null.
     [[nodiscard]] std::exception_ptr take_error() noexcept;
@@ -61,7 +60,7 @@ class supervisor_core final : public counted_object, public lowlevel::scope_note
     void admit(child_slot& fresh);  // throws closed_nursery_error
     void abandon(child_slot& child) noexcept;
     void request_stop(child_slot& child) noexcept;  // without waiting for it
-    void request_stop_all() noexcept;
+    void request_stop_all(std::string_view reason) noexcept;
     [[nodiscard]] counted_ref<child_slot> find(child_id child) const noexcept;
     [[nodiscard]] std::vector<child_info> children() const;
     [[nodiscard]] std::vector<supervision_event> events() const;
@@ -145,14 +144,15 @@ class supervisor_core final : public counted_object, public lowlevel::scope_note
     void end_slot(child_slot& child, child_state state, exit_reason reason,
                   std::exception_ptr error);
     void end_waiters(child_slot& child, bool for_good) noexcept;
-    void remember(const child_slot& child, const std::exception_ptr& error);
+    void remember(const child_slot& child, const std::exception_ptr& error) noexcept;
     void report_unresponsive(const child_slot& child);
     void survive_defect(std::exception_ptr defect) noexcept;
 
     void set_deadline(child_slot& child, time_point when);
     void set_state(child_slot& child, child_state state) noexcept;
+    // Without memory the event is lost, and nothing else.
     void log(event what, const child_slot* child, std::exception_ptr error = {},
-             duration delay = duration::zero());
+             duration delay = duration::zero()) noexcept;
     [[nodiscard]] time_point next_deadline() const noexcept;
     [[nodiscard]] child_slot* highest_running(std::uint64_t from, std::uint64_t to) const noexcept;
     [[nodiscard]] std::vector<counted_ref<child_slot>> all_slots() const;
@@ -163,15 +163,16 @@ class supervisor_core final : public counted_object, public lowlevel::scope_note
     nursery* nursery_ = nullptr;
     cancel_scope* scope_ = nullptr;
     std::optional<lowlevel::alarm> alarm_;
+    std::optional<scope_handle> body_;
 
     // Guarded by lock_.
     lowlevel::mutex lock_;
     lowlevel::intrusive_list<child_slot, news_hook> posted_;  // each counted
     bool refuses_ = false;
     bool stop_all_ = false;
+    std::string stop_all_reason_;
     bool body_ended_ = false;
     std::exception_ptr body_error_;
-    std::optional<scope_handle> body_;
     std::uint64_t next_id_ = 1;
 
     // Guarded by table_lock_; the manager alone changes the table, and may read it without.
@@ -194,6 +195,7 @@ class supervisor_core final : public counted_object, public lowlevel::scope_note
     time_point close_by_ = time_point::max();
     time_point body_deadline_ = time_point::max();
     stop_rung body_rung_ = stop_rung::none;
+    std::string close_reason_ = "its supervisor closes";
     std::uint64_t close_cursor_ = ~std::uint64_t{0};
     time_point body_asked_at_ = {};
     bool heard_body_end_ = false;

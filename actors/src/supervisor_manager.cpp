@@ -78,6 +78,7 @@ std::vector<supervisor_core::told> supervisor_core::take_news() {
             result.back().news = std::exchange(child->posted, {});
         }
         stop_all = std::exchange(stop_all_, false);
+        if (!stop_all_reason_.empty()) close_reason_ = std::exchange(stop_all_reason_, {});
         body_ended = body_ended_ && !std::exchange(heard_body_end_, body_ended_);
         if (body_ended) body_error = std::exchange(body_error_, nullptr);
     }
@@ -361,9 +362,12 @@ void supervisor_core::end_slot(child_slot& child, child_state state, exit_reason
     }
     std::uint64_t forgotten = child.id.value;
     if (child.options.restart != restart::temporary && state != child_state::removed) {
-        ended_.push_back(child.id.value);
-        forgotten = ended_.size() > most_remembered ? ended_.front() : 0;
-        if (forgotten != 0) ended_.pop_front();
+        try {
+            ended_.push_back(child.id.value);
+            forgotten = ended_.size() > most_remembered ? ended_.front() : 0;
+            if (forgotten != 0) ended_.pop_front();
+        } catch (...) {  // no memory to remember with: this one is forgotten
+        }
     }
     if (forgotten != 0) {
         const locked held(table_lock_);

@@ -131,13 +131,16 @@ bool supervisor_core::start_group() {
 }
 
 // The last eight, the latest one first, and how many there were before.
-void supervisor_core::remember(const child_slot& child, const std::exception_ptr& error) {
+void supervisor_core::remember(const child_slot& child, const std::exception_ptr& error) noexcept
+    try {
     constexpr std::size_t most = 9;  // the one that is one too many, and eight before it
     failures_.push_front({fmt::format("{}/{}", name_, child.name), child.id,
                           child.incarnation.load(lowlevel::order::relaxed), child.incident, now(),
                           error});
     if (failures_.size() <= most) return;
     failures_.pop_back();
+    ++failures_dropped_;
+} catch (...) {  // no memory to remember with
     ++failures_dropped_;
 }
 

@@ -65,7 +65,8 @@ class supervisor_block {
 
     void open();
     [[nodiscard]] supervisor& get() noexcept { return supervisor_; }
-    // The scope around the body, so that it can be stopped without the children.
+    // The scope around the body, so that it can be stopped without the children; starts the
+    // manager.
     void enter_body(cancel_scope& body);
     void leave_body(const std::exception_ptr& error) noexcept;
     [[nodiscard]] children_wait join() noexcept { return nursery_.join(); }
