@@ -119,10 +119,10 @@ TEST_CASE("a failed start can be caught, and the others go on (SV8a, SV2)") {
 TEST_CASE("a child without a status is ready when it first suspends, or when it returns (SV7)") {
     support::witness log;
     support::run_virtual([&]() -> covey::task<> {
+        int steps = 0;
         co_await covey::with_supervisor(
             observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
                 log.watch(supervisor);
-                int steps = 0;
                 co_await supervisor.start({.name = "suspends"}, [&]() -> covey::task<> {
                     ++steps;
                     co_await covey::sleep_for(1s);
@@ -201,10 +201,10 @@ TEST_CASE("a child that isn't ready at its start_limit is cancelled, and its sta
 TEST_CASE("a restart that isn't ready at its start_limit is one more incident (SV7, SV14)") {
     support::witness log;
     support::run_virtual([&]() -> covey::task<> {
+        int run = 0;
         co_await covey::with_supervisor(
             observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
                 log.watch(supervisor);
-                int run = 0;
                 co_await supervisor.start({.name = "a", .start_limit = 1s},
                                           [&](covey::task_status<void> status) -> covey::task<> {
                                               ++run;
@@ -226,10 +226,10 @@ TEST_CASE("a restart that isn't ready at its start_limit is one more incident (S
 TEST_CASE("a child stopped by hand in a restart beyond its start_limit stays stopped (SV19)") {
     support::witness log;
     support::run_virtual([&]() -> covey::task<> {
+        int run = 0;
         co_await covey::with_supervisor(
             observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
                 log.watch(supervisor);
-                int run = 0;
                 const auto id = co_await supervisor.start(
                     {.name = "a", .start_limit = 1s},
                     [&](covey::task_status<void> status) -> covey::task<> {
