@@ -306,6 +306,7 @@ task<> run_in_nursery(task_status<void> status, cell_ref cell, counted_ref<actor
 
 }  // namespace
 
+// As nursery::start(), for a child with a name.
 task<> start_in_nursery(nursery& owner, cell_ref cell, counted_ref<actor_factory> factory) {
     co_await stands_for_its_caller();
     // Where the child could not even be made, nobody else ends the cell.
@@ -315,7 +316,29 @@ task<> start_in_nursery(nursery& owner, cell_ref cell, counted_ref<actor_factory
             if (cell.incarnation() == 0) cell.end(exit_reason::failed, nullptr);
         }
     } const guard{*cell};
-    co_await owner.start(run_in_nursery, cell, std::move(factory));
+    const start_reservation hold(owner);
+    nursery_block hall;
+    auto* hall_slot = new hall_start_slot<void>();
+    const start_slot_ref<void> slot(hall_slot);
+    hall_exit& exit = hall_slot->exit;
+    using child_type =
+        plain_child<task<> (*)(task_status<void>, cell_ref, counted_ref<actor_factory>),
+                    task_status<void>, cell_ref, counted_ref<actor_factory>>;
+    auto* child = new child_type(cell->name(), run_in_nursery, task_status<void>(slot), cell,
+                                 std::move(factory));
+    exit.prepare(owner, *child);
+    hall.open();
+    hall.spawn(*child);
+    do {
+        co_await hall.join();
+    } while (hall.stop_a_service());
+
+    exit.retire();
+    const std::exception_ptr error = hall.take_only_error();
+    const block_ending ending = hall.leave(false);
+    if (error) std::rethrow_exception(error);
+    if (ending.pass_on) co_await pass_stop_on();
+    if (!exit.was_opened()) cell->throw_stopped();
 }
 
 called_handler tick_source::handle(actor& by) {

@@ -42,8 +42,9 @@ constexpr bool check_message() {
                   "covey: a message is moved into the mailbox: send something that moves, a "
                   "std::unique_ptr for instance");
     static_assert(handles<A, M>,
-                  "covey: the actor has no handle(M) for a message of this type M: declare a "
-                  "public member `R handle(M)`, by value, const M& or M&&");
+                  "covey: the actor has no handle(M) for a message of this type M, or several that "
+                  "fit equally well: declare a public member `R handle(M)`, by value, const M& or "
+                  "M&&");
     if constexpr (handles<A, M>) {
         using returned = handler_result<A, M>;
         static_assert(!awaitable<returned> || is_task<std::remove_cvref_t<returned>>,
