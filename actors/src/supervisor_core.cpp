@@ -171,6 +171,7 @@ void supervisor_core::child_ended(child_slot& child, child_outcome outcome) noex
     const mutex_guard held(lock_);
     handle.swap(child.scope);
     if (outcome.was_ready) child.posted.ready = true;
+    outcome.was_asked = child.posted.stop || child.posted.abandon;
     child.posted.ended = std::move(outcome);
     post_locked(child);
 }

@@ -169,7 +169,7 @@ void supervisor_core::has_ended(child_slot& child, child_outcome& outcome) {
         end_slot(child, child_state::removed, exit_reason::failed, outcome.error);
         fail(outcome.policy_error);
         fail(outcome.error);
-    } else if (child.purpose != stop_purpose::none) {
+    } else if (child.purpose != stop_purpose::none || outcome.was_asked) {
         ended_as_asked(child, outcome);
     } else {
         ended_by_itself(child, outcome);

@@ -45,6 +45,7 @@ struct child_outcome {
     enum class kind : std::uint8_t { returned, failed, stopped };
     kind how = kind::returned;
     bool was_ready = false;
+    bool was_asked = false;  // to stop, before it ended; the manager may not have heard that yet
     verdict decided = verdict::restart;
     std::exception_ptr error = {};         // of the child
     std::exception_ptr policy_error = {};  // what decide() threw
