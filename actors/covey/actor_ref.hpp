@@ -31,14 +31,15 @@ struct down {
     std::exception_ptr error;  // what it failed with, or what made it stop; null: no error
 };
 
-// An actor at one instant. Every message that its mailbox has taken is in exactly one of handled,
-// queued (current_buffer_used), returned, dead_letters and in_progress.
+// An actor at one instant. Every accepted message is in exactly one of handled, queued
+// (current_buffer_used), returned, dead_letters and in_progress.
 struct actor_statistics : channel_statistics {
+    std::uint64_t accepted = 0;      // what the mailbox has taken, be it dropped at once
     std::uint64_t handled = 0;       // its handler returned
     std::uint64_t returned = 0;      // requests that ended with an error for their asker
     std::uint64_t abandoned = 0;     // of these: whose asker had gone before they were begun
     std::uint64_t dead_letters = 0;  // see covey::dead_letters()
-    std::uint64_t in_progress = 0;   // 1 while a handler runs
+    std::uint64_t in_progress = 0;   // 1 from its turn until its handler has ended
     std::uint32_t incarnation = 0;   // the last one begun, counted from 1
 };
 

@@ -59,7 +59,6 @@ class [[nodiscard]] incarnation::handler_run : private continuation {
 
     bool await_ready() noexcept {
         envelope& message = life_.current_;
-        life_.cell().count_in_progress(true);
         try {
             const called_handler called =
                 message.box.type()->handle(*life_.actor_, message.box.storage(), message.reply);
@@ -158,7 +157,6 @@ bool incarnation::is_worth_handling() noexcept {
 
 // The message in progress has been, one way or the other. True: the actor goes on.
 bool incarnation::handled(const std::exception_ptr& error, bool stopped) noexcept {
-    cell().count_in_progress(false);
     if (error) return failed(error);
     if (stopped) {
         current_.discard(dead_letter_reason::cancelled, nullptr, host_.restarts_after_stop());

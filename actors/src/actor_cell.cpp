@@ -25,7 +25,9 @@ constexpr element_type envelope_element = {
     sizeof(envelope), alignof(envelope),
     [](void* to, void* from) noexcept {
         auto* moved = ::new (to) envelope(std::move(*static_cast<envelope*>(from)));
+        if (moved->is_posted()) return;
         moved->set_posted();
+        moved->target().count_accepted();
     },
     [](void* value) noexcept { static_cast<envelope*>(value)->~envelope(); }};
 
@@ -86,7 +88,11 @@ actor_statistics actor_cell::statistics() const {
     result.returned = returned_.load(order::relaxed);
     result.abandoned = abandoned_.load(order::relaxed);
     result.dead_letters = dead_.load(order::relaxed);
-    result.in_progress = in_progress_.load(order::relaxed) ? 1 : 0;
+    result.accepted = accepted_.load(order::relaxed);
+    // What was taken out and has not ended; a reading that others change meanwhile may be off.
+    const std::uint64_t elsewhere =
+        result.handled + result.returned + result.dead_letters + result.current_buffer_used;
+    result.in_progress = result.accepted > elsewhere ? result.accepted - elsewhere : 0;
     result.incarnation = incarnation();
     return result;
 }

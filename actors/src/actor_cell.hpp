@@ -106,7 +106,10 @@ class actor_cell final : public actor_cell_base {
     void count_handled() noexcept {
         handled_.store(handled_.load(lowlevel::order::relaxed) + 1, lowlevel::order::relaxed);
     }
-    void count_in_progress(bool is) noexcept { in_progress_.store(is, lowlevel::order::relaxed); }
+    // With the mailbox's lock held.
+    void count_accepted() noexcept {
+        accepted_.store(accepted_.load(lowlevel::order::relaxed) + 1, lowlevel::order::relaxed);
+    }
     void count_returned() noexcept { returned_.fetch_add(1, lowlevel::order::relaxed); }
     void count_abandoned() noexcept { abandoned_.fetch_add(1, lowlevel::order::relaxed); }
     void count_dead() noexcept { dead_.fetch_add(1, lowlevel::order::relaxed); }
@@ -134,16 +137,16 @@ class actor_cell final : public actor_cell_base {
     const duration grace_;
     const duration hard_;
     const covey::on_restart on_restart_;
-    mailbox_end send_;      // any thread
-    mailbox_end receive_;   // any thread
+    mailbox_end send_;     // any thread
+    mailbox_end receive_;  // any thread
 
     // Written by the actor's task.
     lowlevel::atomic<std::uint32_t> incarnation_{0};
     lowlevel::atomic<const task_record*> handler_{nullptr};
     lowlevel::atomic<std::uint64_t> handled_{0};
-    lowlevel::atomic<bool> in_progress_{false};
 
     // Written by anybody.
+    lowlevel::atomic<std::uint64_t> accepted_{0};
     lowlevel::atomic<std::uint64_t> returned_{0};
     lowlevel::atomic<std::uint64_t> abandoned_{0};
     lowlevel::atomic<std::uint64_t> dead_{0};

@@ -150,8 +150,9 @@ std::string accounts(const Ref& ref) {
 template <class Ref>
 std::size_t accounted(const Ref& ref) {
     const covey::actor_statistics now = ref.statistics();
-    return now.handled + now.current_buffer_used + now.returned + now.dead_letters +
-           now.in_progress;
+    CHECK(now.accepted == now.handled + now.current_buffer_used + now.returned + now.dead_letters +
+                              now.in_progress);
+    return now.accepted;
 }
 
 // A run with a nursery and a trace: body(nursery, log).
