@@ -70,12 +70,18 @@ task<child_id> start_and_wait(counted_ref<supervisor_core> core, counted_ref<chi
     waited.rethrow_error();
 
     std::exception_ptr error;
+    bool closing = false;
     {
         const lowlevel::mutex_guard held(core->lock());
         if (child->ready_incarnation != 0) co_return child->id;
         error = std::exchange(child->start_error, nullptr);
+        closing = core->is_closing_locked();
     }
     if (error) throw start_failed_error(child->name, {error});
+    if (!closing) {
+        throw closed_nursery_error(
+            fmt::format("child '{}' was stopped before it was ready", child->name));
+    }
     core->throw_closing(fmt::format("start of child '{}'", child->name).c_str());
 }
 
@@ -118,7 +124,14 @@ slot_wait::~slot_wait() = default;
 
 // A child that waits for its own end would wait for ever.
 bool slot_wait::await_ready() {
-    if (!child_) return checkpoint_if_cancelled().await_ready();
+    if (!child_) {
+        if (goal_ == goal::restarted) {
+            throw std::logic_error(
+                "restart of a child that its supervisor doesn't know any more: it has ended for "
+                "good, start() it anew");
+        }
+        return checkpoint_if_cancelled().await_ready();
+    }
     if (goal_ == goal::stopped || goal_ == goal::restarted) {
         const bool is_inside = lowlevel::enclosing_note<child_slot>([this](const child_slot& each) {
                                    return &each == child_.get();
