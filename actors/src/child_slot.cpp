@@ -18,10 +18,7 @@ child_slot::child_slot(const child_options& chosen, std::string fallback_name)
         static_cast<void>(to_duration(length));
 }
 
-child_slot::~child_slot() {
-    delete window;
-    if (core != nullptr) core->drop_reference();
-}
+child_slot::~child_slot() { delete window; }
 
 void child_slot::became_ready() noexcept {
     core->child_ready(*this, incarnation.load(lowlevel::order::relaxed));
@@ -32,7 +29,14 @@ bool child_slot::is_asked_to_stop() const noexcept {
     return rung != stop_rung::none;
 }
 
-void ready_signal::publish() noexcept { child_->core->child_ready(*child_, incarnation_); }
+ready_signal::ready_signal(child_slot& child) noexcept
+    : child_(counted_ref<child_slot>::to(child)),
+      core_(counted_ref<supervisor_core>::to(*child.core)),
+      incarnation_(child.incarnation.load(lowlevel::order::relaxed)) {}
+
+ready_signal::~ready_signal() = default;
+
+void ready_signal::publish() noexcept { core_->child_ready(*child_, incarnation_); }
 
 child_info child_slot::info() const {
     using lowlevel::order;

@@ -76,7 +76,6 @@ void supervisor_core::post_locked(child_slot& child) noexcept {
 void supervisor_core::admit(child_slot& fresh) {
     const mutex_guard held(lock_);
     if (refuses_) throw_closing("start");
-    add_reference();
     fresh.core = this;
     fresh.id = {next_id_++};
     fresh.posted.fresh = true;

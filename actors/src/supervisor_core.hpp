@@ -12,8 +12,9 @@
 // Threads    News and what passes between an incarnation and its manager: lock_. The table and the
 //            events: table_lock_, a leaf, held for a few links. The rest is the manager's own.
 // Lock order lock_ -> the run's tree lock -> table_lock_. User code runs under none of them.
-// Lifetime   Counted: by the block, handles, slots. After the block it answers, and refuses.
-// Rejected   Deciding in the task of the child that ended: every child would need room and locks
+// Lifetime   Counted: by the block, handles, those who wait. After the block it answers, and
+// refuses. Rejected   Deciding in the task of the child that ended: every child would need room and
+// locks
 //            for everybody's decisions, and two that end at once would see each other half done.
 
 #include "restart_window.hpp"

@@ -79,7 +79,7 @@ class child_slot : public counted_object, public lowlevel::scope_note, public ne
     child_options options;
     std::string name;
     child_id id;
-    supervisor_core* core = nullptr;  // counted
+    supervisor_core* core = nullptr;  // whose table it is in: not counted
 
     // Written by the manager, read by anybody who looks.
     lowlevel::atomic<child_state> state{child_state::absent};
@@ -127,9 +127,7 @@ class child_slot : public counted_object, public lowlevel::scope_note, public ne
 // Tells a slot that an incarnation of it is ready: by started(), or by its first suspension.
 class ready_signal final : public start_slot<void>, public lowlevel::suspension_watch {
  public:
-    explicit ready_signal(child_slot& child) noexcept
-        : child_(counted_ref<child_slot>::to(child)),
-          incarnation_(child.incarnation.load(lowlevel::order::relaxed)) {}
+    explicit ready_signal(child_slot& child) noexcept;
     void publish() noexcept override;
     void suspended() noexcept override {
         publish();
@@ -137,8 +135,10 @@ class ready_signal final : public start_slot<void>, public lowlevel::suspension_
     }
 
  private:
+    ~ready_signal() override;
     [[nodiscard]] std::string child_name() const override { return child_->name; }
     counted_ref<child_slot> child_;
+    counted_ref<supervisor_core> core_;  // a status may be kept for longer than the block
     std::uint64_t incarnation_;
 };
 
