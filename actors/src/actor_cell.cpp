@@ -169,14 +169,20 @@ void actor_cell::refuse() noexcept {
 // Gives each queued message to take(), which says whether to go on.
 void actor_cell::take_queued(bool (*take)(void* context, envelope& message),
                              void* context) noexcept {
-    for (bool more = true; more;) {
+    struct slot {
         alignas(envelope) unsigned char place[sizeof(envelope)];
-        try {
-            if (try_receive_now(receive_.end(), place) == try_received::would_block) return;
-        } catch (...) {  // closed and empty, or the actor has ended
-            return;
-        }
-        envelope& message = *std::launder(reinterpret_cast<envelope*>(place));
+        bool is_filled = false;
+    };
+    for (bool more = true; more;) {
+        slot next;
+        // Unlike a try_receive this doesn't throw where the actor has ended: each of them does.
+        receive_available(receive_.end(), 1, &next, [](void* into, void* value) noexcept {
+            auto& to = *static_cast<slot*>(into);
+            envelope_element.move(to.place, value);
+            to.is_filled = true;
+        });
+        if (!next.is_filled) return;
+        envelope& message = *std::launder(reinterpret_cast<envelope*>(next.place));
         more = take(context, message);
         message.~envelope();
     }
