@@ -39,14 +39,15 @@ covey::task<> watch(std::string_view target, album& disk) {
 
 covey::task<> observe(std::optional<covey::supervisor_handle>& observatory) {
     album disk;
-    const covey::backoff pauses = {.first = 500ms, .jitter = 0};
-    co_await covey::with_supervisor({.backoff = pauses, .name = "observatory"},
-                                    [&](covey::supervisor& supervisor) -> covey::task<> {
-                                        observatory = supervisor.handle();
-                                        co_await supervisor.start({.name = "camera"}, watch,
-                                                                  "Saturn", std::ref(disk));
-                                        say("the camera is ready, the body is done");
-                                    });
+    const covey::supervisor_options options = {
+        .backoff = {.first = 500ms, .jitter = 0},
+        .name = "observatory",
+    };
+    co_await covey::with_supervisor(options, [&](covey::supervisor& supervisor) -> covey::task<> {
+        observatory = supervisor.handle();
+        co_await supervisor.start({.name = "camera"}, watch, "Saturn", std::ref(disk));
+        say("the camera is ready, the body is done");
+    });
     say("the supervisor has closed");
 }
 

@@ -48,18 +48,25 @@ covey::task<> look_around() {
 // A child with children.
 covey::task<> crawl(int& attempts) {
     say("  crawler opens");
-    co_await covey::with_supervisor({.intensity = 2, .backoff = every_second, .name = "crawler"},
-                                    [&](covey::supervisor& inner) -> covey::task<> {
-                                        co_await inner.start({.name = "fetch"}, fetch,
-                                                             std::ref(attempts));
-                                    });
+    const covey::supervisor_options options = {
+        .intensity = 2,
+        .backoff = every_second,
+        .name = "crawler",
+    };
+    co_await covey::with_supervisor(options, [&](covey::supervisor& inner) -> covey::task<> {
+        co_await inner.start({.name = "fetch"}, fetch, std::ref(attempts));
+    });
 }
 
 covey::task<> search() {
     int attempts = 0;
-    const auto result = co_await covey::attempt(covey::with_supervisor(
-        {.intensity = 1, .backoff = every_second, .name = "search"},
-        [&](covey::supervisor& outer) -> covey::task<> {
+    const covey::supervisor_options options = {
+        .intensity = 1,
+        .backoff = every_second,
+        .name = "search",
+    };
+    const auto result = co_await covey::attempt(
+        covey::with_supervisor(options, [&](covey::supervisor& outer) -> covey::task<> {
             co_await outer.start({.name = "crawler"}, crawl, std::ref(attempts));
             co_await outer.start({.name = "look"}, look_around);
         }));

@@ -45,17 +45,19 @@ covey::task<> count(covey::receive_channel<int> results) {
 }
 
 covey::task<> run_pool(covey::receive_channel<int> jobs, covey::send_channel<int> results) {
-    const covey::backoff pauses = {.first = 500ms, .jitter = 0};
-    co_await covey::with_supervisor(
-        {.backoff = pauses, .budget = covey::budget_scope::child},
-        [&](covey::supervisor& pool) -> covey::task<> {
-            for (const char* name : {"Ada", "Ben", "Cleo", "Dan"}) {
-                co_await pool.start({.name = name}, work, std::string(name), jobs.clone(),
-                                    results.clone());
-            }
-            jobs.close();     // what is left open are the prototypes of the workers,
-            results.close();  // and what they were cloned to
-        });
+    const covey::supervisor_options options = {
+        .backoff = {.first = 500ms, .jitter = 0},
+        .budget = covey::budget_scope::child,
+        .stop_order = covey::stop_order::together,
+    };
+    co_await covey::with_supervisor(options, [&](covey::supervisor& pool) -> covey::task<> {
+        for (const char* name : {"Ada", "Ben", "Cleo", "Dan"}) {
+            co_await pool.start({.name = name}, work, std::string(name), jobs.clone(),
+                                results.clone());
+        }
+        jobs.close();     // what is left open are the workers' prototypes,
+        results.close();  // and what was cloned from them
+    });
     say("the pool has ended");
 }
 

@@ -28,25 +28,21 @@ covey::task<> serve_and_break(bool& is_broken) {
 }
 
 covey::task<> show(const char* title, covey::strategy strategy) {
-    const covey::backoff pause = {.first = 1s, .jitter = 0};
-    const covey::child_options no_grace = {.grace = 0s};
+    const covey::supervisor_options options = {
+        .strategy = strategy,
+        .backoff = {.first = 1s, .jitter = 0},
+    };
     bool is_broken = false;
     std::vector<covey::supervision_event> events;
-    co_await covey::with_supervisor({.strategy = strategy, .backoff = pause},
-                                    [&](covey::supervisor& supervisor) -> covey::task<> {
-                                        covey::child_options options = no_grace;
-                                        options.name = "kitchen";
-                                        co_await supervisor.start(options, serve);
-                                        options.name = "counter";
-                                        co_await supervisor.start(options, serve_and_break,
-                                                                  std::ref(is_broken));
-                                        options.name = "door";
-                                        co_await supervisor.start(options, serve);
+    co_await covey::with_supervisor(options, [&](covey::supervisor& cafe) -> covey::task<> {
+        co_await cafe.start({.name = "kitchen", .grace = 0s}, serve);
+        co_await cafe.start({.name = "counter", .grace = 0s}, serve_and_break, std::ref(is_broken));
+        co_await cafe.start({.name = "door", .grace = 0s}, serve);
 
-                                        co_await covey::sleep_for(4s);
-                                        events = supervisor.events();
-                                        supervisor.stop_all();
-                                    });
+        co_await covey::sleep_for(4s);
+        events = cafe.events();
+        cafe.stop_all();
+    });
     fmt::print("{}\n", title);
     timeline::draw(events, 125ms, events.front().at + 4s);
 }

@@ -107,24 +107,22 @@ covey::task<> meet(ears& all) {
     constexpr habits fast = {0s, 4, covey::overflow::block};
     constexpr habits slow_and_late = {2s, 2, covey::overflow::drop_oldest};
     constexpr habits slow_and_strict = {2s, 2, covey::overflow::fail};
-    const covey::backoff pause = {.first = 1s, .jitter = 0};
+    const covey::supervisor_options options = {.backoff = {.first = 1s, .jitter = 0}};
     room lobby;
-    co_await covey::with_supervisor(
-        {.backoff = pause}, [&](covey::supervisor& chat) -> covey::task<> {
-            const auto enter = [&](std::string_view name, habits own) {
-                return covey::start_actor<member>(chat, {.name = name}, std::string(name), own,
-                                                  std::ref(lobby),
-                                                  std::ref(all[std::string(name)]));
-            };
-            const auto ada = co_await enter("Ada", fast);
-            const auto ben = co_await enter("Ben", fast);
-            co_await enter("Cleo", slow_and_late);
-            co_await enter("Dan", slow_and_strict);
-            co_await enter("Robo", fast);
-            co_await talk(ada, ben);
-            co_await covey::sleep_for(5s);  // until Cleo has read what she has
-            chat.stop_all();
-        });
+    co_await covey::with_supervisor(options, [&](covey::supervisor& chat) -> covey::task<> {
+        const auto enter = [&](std::string_view name, habits own) {
+            return covey::start_actor<member>(chat, {.name = name}, std::string(name), own,
+                                              std::ref(lobby), std::ref(all[std::string(name)]));
+        };
+        const auto ada = co_await enter("Ada", fast);
+        const auto ben = co_await enter("Ben", fast);
+        co_await enter("Cleo", slow_and_late);
+        co_await enter("Dan", slow_and_strict);
+        co_await enter("Robo", fast);
+        co_await talk(ada, ben);
+        co_await covey::sleep_for(5s);  // until Cleo has read what she has
+        chat.stop_all();
+    });
 }
 
 void print(const ears& all) {

@@ -105,18 +105,21 @@ covey::task<> keep_account(std::vector<job> all, covey::send_channel<job> queue,
 
 covey::task<> run_pool(covey::receive_channel<job> jobs, covey::send_channel<report> reports,
                        chart& drawn) {
+    const covey::supervisor_options options = {
+        .backoff = {.first = 500ms},
+        .budget = covey::budget_scope::child,
+        .stop_order = covey::stop_order::together,
+    };
     std::optional<covey::supervisor_handle> log;
-    co_await covey::with_supervisor(
-        {.backoff = {.first = 500ms}, .budget = covey::budget_scope::child},
-        [&](covey::supervisor& pool) -> covey::task<> {
-            log = pool.handle();
-            for (const char* name : {"worker 1", "worker 2", "worker 3"}) {
-                co_await pool.start({.name = name}, work, std::string(name), jobs.clone(),
-                                    reports.clone(), std::ref(drawn));
-            }
-            jobs.close();
-            reports.close();
-        });
+    co_await covey::with_supervisor(options, [&](covey::supervisor& pool) -> covey::task<> {
+        log = pool.handle();
+        for (const char* name : {"worker 1", "worker 2", "worker 3"}) {
+            co_await pool.start({.name = name}, work, std::string(name), jobs.clone(),
+                                reports.clone(), std::ref(drawn));
+        }
+        jobs.close();
+        reports.close();
+    });
     timeline::draw(log->events(), 125ms, covey::now(), drawn);
 }
 
