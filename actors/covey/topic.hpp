@@ -18,7 +18,7 @@ namespace detail {
 template <class M>
 class subscriber final : public counted_object {
  public:
-    explicit subscriber(send_channel<M> channel) noexcept : channel(std::move(channel)) {}
+    explicit subscriber(send_channel<M> end) noexcept : channel(std::move(end)) {}
     send_channel<M> channel;
 };
 

@@ -109,6 +109,7 @@ inline constexpr message_type message_type_of = {
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wnon-template-friend"
+#pragma GCC diagnostic ignored "-Wunused-function"  // the place after the last one
 #endif
 template <class A, std::size_t N>
 struct message_place {

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSL-1.0
+// force_send: what other rooms put into a channel beyond its capacity. There is no public verb for
+// it, so these tests open a channel by its compiled half.
+#include "support/catch.hpp"
+#include "support/run_virtual.hpp"
+
+#include <covey/channel.hpp>
+#include <covey/nursery.hpp>
+
+#include <array>
+#include <cstddef>
+#include <source_location>
+#include <string>
+#include <utility>
+
+namespace {
+
+using big = std::array<int, 64>;
+
+constexpr covey::detail::element_type element = {
+    sizeof(big), alignof(big),
+    [](void* to, void* from) noexcept { ::new (to) big(*static_cast<big*>(from)); },
+    [](void*) noexcept {}};
+
+struct handle : covey::detail::channel_handle {
+    explicit handle(covey::detail::endpoint* owned) : channel_handle(owned) {}
+    [[nodiscard]] covey::detail::endpoint& end() const { return through("test"); }
+};
+
+class sending final : public covey::detail::send_operation_base {
+ public:
+    using covey_result = void;
+    sending(const handle& used, int number) noexcept : send_operation_base(used.end()) {
+        value_[0] = number;
+    }
+    bool await_ready() {
+        prepare(&value_, &dropped_);
+        return send_operation_base::await_ready();
+    }
+
+ private:
+    big value_{};
+    big dropped_{};
+};
+
+struct channel {
+    handle tx;
+    handle rx;
+
+    explicit channel(std::size_t capacity, covey::overflow policy = covey::overflow::block)
+        : channel(covey::detail::make_channel(element, capacity, policy,
+                                              std::source_location::current())) {}
+
+    [[nodiscard]] bool force(int number) const {
+        big value{number};
+        return covey::detail::force_send(tx.end(), &value);
+    }
+    [[nodiscard]] bool try_send(int number) const {
+        big value{number}, dropped{};
+        bool has_dropped = false;
+        return covey::detail::try_send_now(tx.end(), &value, &dropped, has_dropped);
+    }
+    // "1 2 3 "
+    [[nodiscard]] std::string drained() const {
+        std::string text;
+        big value{};
+        try {
+            while (covey::detail::try_receive_now(rx.end(), &value) ==
+                   covey::detail::try_received::value)
+                text += std::to_string(value[0]) + " ";
+        } catch (const covey::end_of_channel&) {
+        }
+        return text;
+    }
+
+ private:
+    explicit channel(covey::detail::endpoint_pair ends) : tx(ends.send), rx(ends.receive) {}
+};
+
+}  // namespace
+
+TEST_CASE("force_send goes beyond the capacity, to the end of the buffer") {
+    for (const std::size_t capacity : {0U, 1U, 2U, 3U}) {
+        const channel tested(capacity);
+        for (std::size_t i = 0; i < capacity; ++i) CHECK(tested.try_send(static_cast<int>(i)));
+        CHECK_FALSE(tested.try_send(99));
+        CHECK(tested.force(10));
+        CHECK(tested.force(11));
+        CHECK_FALSE(tested.try_send(99));
+        CHECK(tested.rx.statistics().current_buffer_used == capacity + 2);
+        CHECK(tested.rx.statistics().max_buffer_size == capacity);
+        const std::string all = tested.drained();
+        CHECK(all.ends_with("10 11 "));
+        CHECK(all.size() == 2 * capacity + 6);
+        CHECK(tested.try_send(1) == (capacity != 0));
+    }
+}
+
+TEST_CASE("senders wait until the buffer is below its capacity again, in their order") {
+    for (const std::size_t capacity : {0U, 1U, 2U}) {
+        for (const std::uint64_t seed : support::seeds(8)) {
+            support::run_virtual(seed, [&]() -> covey::task<> {
+                const channel tested(capacity);
+                co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+                    for (std::size_t i = 0; i < capacity; ++i) CHECK(tested.try_send(0));
+                    for (int i = 1; i <= 3; ++i) {
+                        nursery.start_soon(
+                            [&, i]() -> covey::task<> { co_await sending(tested.tx, i); });
+                        co_await covey::testing::wait_all_tasks_blocked();
+                    }
+                    CHECK(tested.force(10));
+                    CHECK(tested.force(11));
+                    big value{};
+                    // One out: still full.
+                    CHECK(covey::detail::try_receive_now(tested.rx.end(), &value) ==
+                          covey::detail::try_received::value);
+                    CHECK(tested.rx.statistics().tasks_waiting_send == 3);
+                    CHECK(tested.rx.statistics().current_buffer_used == capacity + 1);
+                    const std::string rest = tested.drained();
+                    CHECK(rest.ends_with(capacity == 0 ? "11 1 2 3 " : "10 11 1 2 3 "));
+                    CHECK(rest.size() == (capacity == 0 ? 9 : 12 + 2 * (capacity - 1)));
+                });
+            });
+        }
+    }
+}
+
+TEST_CASE("force_send refuses a channel that is closed or broken") {
+    support::run_virtual([]() -> covey::task<> {
+        channel tested(1);
+        CHECK(tested.force(1));
+        tested.rx.close();
+        CHECK_FALSE(tested.force(2));
+        channel closed(1);
+        closed.tx.close();
+        CHECK_FALSE(closed.force(3));
+        co_return;
+    });
+}
+
+TEST_CASE("a burst beyond the capacity gives its memory back and leaves the channel as it was") {
+    support::run_virtual([]() -> covey::task<> {
+        const channel tested(1);
+        co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+            CHECK(tested.try_send(0));
+            nursery.start_soon([&]() -> covey::task<> { co_await sending(tested.tx, -1); });
+            co_await covey::testing::wait_all_tasks_blocked();
+            for (int i = 1; i < 10'000; ++i) CHECK(tested.force(i));  // more than 1 MiB
+            const std::string all = tested.drained();
+            CHECK(all.starts_with("0 1 2 3 "));
+            CHECK(all.ends_with(" 9998 9999 -1 "));
+        });
+        CHECK(tested.try_send(1));
+        CHECK_FALSE(tested.try_send(2));
+        CHECK(tested.drained() == "1 ");
+    });
+}
