@@ -89,6 +89,28 @@ covey::task<> show_inner(const char* title, covey::duration hard) {
     timeline::draw(log->events(), 125ms, covey::now());
 }
 
+struct form {};
+
+class clerk : public covey::actor {
+ public:
+    covey::task<> handle(form) { co_await covey::sleep_for(750ms); }
+};
+
+// Five messages are in the mailbox, and the second one is being handled when it is cancelled.
+covey::task<> show_mailbox() {
+    covey::actor_ref<clerk> desk;
+    const auto begin = covey::now();
+    co_await covey::move_on_after(
+        1s, covey::with_supervisor({}, [&](covey::supervisor& office) -> covey::task<> {
+            desk = co_await covey::start_actor<clerk>(office, {.name = "clerk"});
+            for (int number = 1; number <= 5; ++number) co_await desk.tell(form{});
+        }));
+    const seconds taken = covey::now() - begin - 1s;
+    const covey::actor_statistics left = desk.statistics();
+    fmt::print("an actor with five messages: {:g} s\n", taken.count());
+    fmt::print("  {} handled, {} dead letters\n", left.handled, left.dead_letters);
+}
+
 covey::task<> show_all() {
     co_await show("the ladder, grace 1 s and hard 3 s, all together",
                   {.stop_order = covey::stop_order::together}, four_kinds);
@@ -99,6 +121,7 @@ covey::task<> show_all() {
                   three(serve_and_say_goodbye, 1s));
     co_await show_inner("three deaf ones in an inner supervisor, whose own hard is 2 s", 2s);
     co_await show_inner("and with no limit for it", covey::never);
+    co_await show_mailbox();
     fmt::print("{}\n", timeline::legend);
 }
 
