@@ -41,6 +41,7 @@ struct full {};
 struct wait {};
 struct begin {};
 struct done {};
+struct close {};  // nobody comes any more
 struct returned {
     covey::actor_ref<customer> who;
 };
@@ -71,25 +72,36 @@ class room : public covey::actor {
 
     void handle(enter message);
     void handle(next);
+    void handle(close) {
+        is_closing_ = true;
+        close_if_quiet();
+    }
 
  private:
+    // The barber sends nothing while it sleeps.
+    void close_if_quiet() {
+        if (!is_closing_ || !barber_sleeps_) return;
+        barber_.stop();
+        stop();
+    }
+
     const std::size_t capacity_;
     const covey::actor_ref<barber> barber_;
     std::deque<covey::actor_ref<customer>> waiting_;
     bool barber_sleeps_ = true;
+    bool is_closing_ = false;
 };
 
 class factory : public covey::actor {
  public:
-    factory(sizes size, covey::actor_ref<room> to, covey::actor_ref<barber> inside, totals& result)
-        : sizes_(size), room_(std::move(to)), barber_(std::move(inside)), totals_(result) {}
+    factory(sizes size, covey::actor_ref<room> to, totals& result)
+        : sizes_(size), room_(std::move(to)), totals_(result) {}
 
     covey::task<> handle(begin);
     void handle(returned message) { send(std::move(message.who)); }
     void handle(done) {
         if (++totals_.haircuts < static_cast<std::int64_t>(sizes_.customers)) return;
-        room_.stop();
-        barber_.stop();
+        post(room_, close{});
         stop();
     }
 
@@ -101,7 +113,6 @@ class factory : public covey::actor {
 
     const sizes sizes_;
     const covey::actor_ref<room> room_;
-    const covey::actor_ref<barber> barber_;
     savina_random random_{74755};
     totals& totals_;
 };
@@ -145,6 +156,7 @@ inline void room::handle(next) {
     if (waiting_.empty()) {
         barber_sleeps_ = true;
         post(barber_, wait{});
+        close_if_quiet();
         return;
     }
     post(barber_, seat{std::move(waiting_.front()), self<room>()});
@@ -167,8 +179,8 @@ inline covey::task<values> sleeping_barber(sizes size) {
         const auto inside = co_await covey::start_actor<barber>(nursery, {}, size.haircut);
         const auto place = co_await covey::start_actor<room>(nursery, {.mailbox = mailbox},
                                                              size.waiting_room, inside);
-        const auto source = co_await covey::start_actor<factory>(
-            nursery, {.mailbox = mailbox}, size, place, inside, std::ref(result));
+        const auto source = co_await covey::start_actor<factory>(nursery, {.mailbox = mailbox},
+                                                                 size, place, std::ref(result));
         co_await source.tell(begin{});
     });
     require(result.attempts >= result.haircuts, "nobody gets a haircut without having entered");
