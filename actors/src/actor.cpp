@@ -117,11 +117,17 @@ std::vector<std::string> incarnation::details() const {
 
 bool incarnation::is_run_by_caller() const noexcept { return current_task_or_null() == task_; }
 
-void incarnation::begin(cancel_scope& scope, nursery& children) {
-    task_ = &current_task("actor");
+bool incarnation::begin(cancel_scope& scope, nursery& children) noexcept {
     scope_ = &scope;
     children_ = &children;
-    number_ = cell().begin_incarnation(scope);
+    try {
+        task_ = &current_task("actor");
+        number_ = cell().begin_incarnation(scope);
+        return true;
+    } catch (...) {
+        add_error(std::current_exception());
+        return false;
+    }
 }
 
 task<> incarnation::work() {
@@ -195,10 +201,7 @@ verdict incarnation::decide(const std::exception_ptr& error) noexcept {
 void incarnation::worked(settled<void>& result) noexcept {
     add_error(std::exchange(result.error, nullptr));
     if (has_decided_) return;
-    if (!errors_.empty())
-        outcome_.reason = exit_reason::failed;
-    else
-        outcome_.reason = host_.why_stopped();
+    outcome_.reason = has_error() ? exit_reason::failed : host_.why_stopped();
 }
 
 void incarnation::add_error(std::exception_ptr error) noexcept {
@@ -219,7 +222,7 @@ incarnation_outcome incarnation::finish() noexcept {
     factory_ = {};
     const bool is_only_what_it_stopped_for =
         outcome_.reason == exit_reason::finished && errors_.size() == 1;
-    if (!errors_.empty() && !is_only_what_it_stopped_for) outcome_.reason = exit_reason::failed;
+    if (has_error() && !is_only_what_it_stopped_for) outcome_.reason = exit_reason::failed;
     outcome_.was_ready = is_ready_;
     if (errors_.size() == 1) {
         outcome_.error = std::move(errors_.front());
@@ -242,10 +245,10 @@ task<incarnation_outcome> run_incarnation(cell_ref cell, counted_ref<actor_facto
     scope_block block(limits);
     nursery_block children;
     children.open();
-    life.begin(block.scope(), children.get());
 
     settled<void> worked;
-    co_await settle(worked, [&] { return life.work(); });
+    if (life.begin(block.scope(), children.get()))
+        co_await settle(worked, [&] { return life.work(); });
     const bool stopped = worked.stopped;
     // A child that failed is why the handler was cut off: its error comes first.
     while (std::exception_ptr error = children.take_only_error()) life.add_error(std::move(error));

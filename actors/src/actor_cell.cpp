@@ -72,14 +72,14 @@ actor_cell::actor_cell(const actor_type& type, const child_options& options)
                               std::source_location::current())) {}
 
 actor_cell::actor_cell(const actor_type& type, const child_options& options, endpoint_pair mailbox)
-    : type_(type),
+    : send_(mailbox.send),
+      receive_(mailbox.receive),
+      type_(type),
       id_{last_id.fetch_add(1, order::relaxed) + 1},
       name_(name_of(options, type, id_)),
       grace_(options.grace),
       hard_(options.hard),
-      on_restart_(options.on_restart),
-      send_(mailbox.send),
-      receive_(mailbox.receive) {}
+      on_restart_(options.on_restart) {}
 
 actor_statistics actor_cell::statistics() const {
     actor_statistics result;

@@ -130,15 +130,15 @@ class actor_cell final : public actor_cell_base {
     void refuse_locked() noexcept;
     void take_queued(bool (*take)(void* context, envelope& message), void* context) noexcept;
 
-    // Constant.
+    // Constant. The mailbox comes first: its ends are owned before anything may throw.
+    mailbox_end send_;     // any thread
+    mailbox_end receive_;  // any thread
     const actor_type& type_;
     const actor_id id_;
     const std::string name_;
     const duration grace_;
     const duration hard_;
     const covey::on_restart on_restart_;
-    mailbox_end send_;     // any thread
-    mailbox_end receive_;  // any thread
 
     // Written by the actor's task.
     lowlevel::atomic<std::uint32_t> incarnation_{0};

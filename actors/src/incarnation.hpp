@@ -35,13 +35,15 @@ class incarnation final : public lowlevel::scope_note {
     [[nodiscard]] reply_core* reply_in_progress() const noexcept { return current_.reply; }
 
     // ---- The steps of a run, in order: see run_incarnation().
-    void begin(cancel_scope& scope, nursery& children);
+    // False: there was no memory for it, which is its error.
+    [[nodiscard]] bool begin(cancel_scope& scope, nursery& children) noexcept;
     [[nodiscard]] task<> work();
     // What work() came to: the reason, and its error.
     void worked(settled<void>& result) noexcept;
     [[nodiscard]] bool was_ready() const noexcept { return is_ready_; }
     [[nodiscard]] task<> call_on_stop() { return actor_->on_stop(outcome_.reason); }
     void add_error(std::exception_ptr error) noexcept;
+    [[nodiscard]] bool has_error() const noexcept { return !errors_.empty() || outcome_.error; }
     [[nodiscard]] incarnation_outcome finish() noexcept;
 
     // A handler as an awaitable: runs it in the frame of work() and stops unwinding there.
