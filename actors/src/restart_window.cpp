@@ -48,6 +48,8 @@ void check_backoff(const backoff& policy) {
     if (!(policy.factor >= 1)) throw std::invalid_argument("covey: backoff needs a factor >= 1");
     if (!(policy.jitter >= 0 && policy.jitter <= 1))
         throw std::invalid_argument("covey: backoff needs a jitter from 0 to 1");
+    if (policy.reset_after && *policy.reset_after < duration::zero())
+        throw std::invalid_argument("covey: backoff needs a reset_after of at least 0");
 }
 
 }  // namespace covey::detail
