@@ -551,3 +551,23 @@ TEST_CASE("a status kept beyond the end of its child does nothing (N43)") {
         });
     });
 }
+
+// The slot once kept a pointer to its run, which was gone.
+TEST_CASE("a status kept beyond its run does nothing but remember (N43, N46)") {
+    std::optional<covey::task_status<void>> kept;
+    covey::run({.workers = 1}, [&]() -> covey::task<> {
+        co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+            bool refused = false;
+            try {
+                co_await nursery.start([&](covey::task_status<void> status) { kept = status; });
+            } catch (const std::logic_error&) {
+                refused = true;
+            }
+            CHECK(refused);
+        });
+    });
+    CHECK_NOTHROW(kept->started());
+    CHECK_THROWS_AS(kept->started(), std::logic_error);
+    kept.reset();
+    CHECK(support::left_behind() == "");
+}
