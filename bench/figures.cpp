@@ -1,22 +1,34 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// First figures of the core, each of one run of one kind: `figures KIND WORKERS` prints `M name
-// value`. For medians run it several times.
+// Figures of the core, each of one run of one kind: `figures KIND WORKERS` prints `M name value`.
+// For medians run it several times.
 //
 //   message   one producer, one consumer, 64-bit ints, capacity 1024: ns per message
 //   spawn     children that end at once, all in one nursery: ns per child
 //   cancel    100,000 tasks blocked on a receive, cancelled and joined: ns per task
 //   blocked   1,000,000 tasks blocked on a channel: bytes of resident memory per task
+//   mailbox   20 senders, one actor, mailboxes of 64 (the default) and 1024: ns per message
+//   actors    200,000 actors, started by one task and all alive: ns and bytes per actor
+//   ask       a question to an actor and its answer: ns, median and 99th percentile
+//   restart   from the throw in a handler to the end of the next on_start(), without a delay: ns
+//   children  crash and restart of actors among 1,000 and among 100,000: ns, and the quotient
 
 #include <covey/covey.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <iterator>
+#include <stdexcept>
+#include <string>
 #include <string_view>
 #include <unistd.h>
+#include <utility>
+#include <vector>
 
 namespace {
 
@@ -102,22 +114,209 @@ covey::task<> blocked() {
     });
 }
 
-covey::task<> run_kind(std::string_view kind) {
-    if (kind == "message") co_await message();
-    if (kind == "spawn") co_await spawn();
-    if (kind == "cancel") co_await cancel();
-    if (kind == "blocked") co_await blocked();
+struct number {
+    std::uint64_t value;
+};
+struct total {};
+
+class adder : public covey::actor {
+ public:
+    void handle(number message) { sum_ += message.value; }
+    std::uint64_t handle(total) const { return sum_; }
+
+ private:
+    std::uint64_t sum_ = 0;
+};
+
+covey::task<> tell_numbers(covey::actor_ref<adder> to, std::uint64_t count) {
+    for (std::uint64_t i = 0; i < count; ++i) co_await to.tell(number{i});
 }
+
+covey::task<double> nanoseconds_per_told_message(std::size_t mailbox) {
+    constexpr std::uint64_t senders = 20;
+    constexpr std::uint64_t count = 250'000;  // of each
+    double taken = 0;
+    co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+        const auto to = co_await covey::start_actor<adder>(nursery, {.mailbox = mailbox});
+        const auto start = steady::now();
+        co_await covey::with_nursery([&](covey::nursery& sending) {
+            for (std::uint64_t i = 0; i < senders; ++i) sending.start_soon(tell_numbers, to, count);
+        });
+        const std::uint64_t sum = co_await to.ask(total{});
+        taken = nanoseconds_since(start);
+        if (sum != senders * (count * (count - 1) / 2)) std::abort();
+        to.stop();
+    });
+    co_return taken / static_cast<double>(senders * count);
+}
+
+covey::task<> mailbox() {
+    const double small = co_await nanoseconds_per_told_message(64);
+    print("ns_per_message_mailbox_64", small);
+    const double large = co_await nanoseconds_per_told_message(1024);
+    print("ns_per_message_mailbox_1024", large);
+    print("messages_per_second", 1e9 / small);
+}
+
+covey::task<> actors() {
+    constexpr int count = 200'000;
+    const double before = resident_bytes();
+    steady::time_point end;
+    co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+        const auto start = steady::now();
+        for (int i = 0; i < count; ++i)
+            static_cast<void>(co_await covey::start_actor<adder>(nursery, {}));
+        print("ns_per_actor_started", nanoseconds_since(start) / count);
+        print("bytes_per_actor", (resident_bytes() - before) / count);
+        end = steady::now();
+        nursery.cancel();
+    });
+    print("ns_per_actor_ended", nanoseconds_since(end) / count);
+}
+
+// The values are sorted.
+void print_percentiles(const std::string& name, std::vector<double>& values) {
+    std::ranges::sort(values);
+    print((name + "_p50").c_str(), values[values.size() / 2]);
+    print((name + "_p99").c_str(), values[values.size() * 99 / 100]);
+}
+
+covey::task<> ask() {
+    constexpr int count = 300'000;
+    std::vector<double> taken;
+    taken.reserve(count);
+    co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+        const auto to = co_await covey::start_actor<adder>(nursery, {});
+        for (int i = 0; i < count; ++i) {
+            const auto start = steady::now();
+            const std::uint64_t sum = co_await to.ask(total{});
+            taken.push_back(nanoseconds_since(start));
+            if (sum != 0) std::abort();
+        }
+        to.stop();
+    });
+    print_percentiles("ns_ask", taken);
+}
+
+struct crash {};
+struct is_up {};
+
+class fragile : public covey::actor {
+ public:
+    void handle(crash) { throw std::runtime_error("crash"); }
+    bool handle(is_up) const { return true; }
+};
+
+// Notes how long each restart has taken.
+class timed : public covey::actor {
+ public:
+    timed(steady::time_point& crashed, std::vector<double>& taken)
+        : crashed_(crashed), taken_(taken) {}
+
+    void handle(crash) {
+        crashed_ = steady::now();
+        throw std::runtime_error("crash");
+    }
+    bool handle(is_up) const { return true; }
+
+ protected:
+    covey::task<> on_start() override {
+        if (crashed_ != steady::time_point()) taken_.push_back(nanoseconds_since(crashed_));
+        co_return;
+    }
+
+ private:
+    steady::time_point& crashed_;
+    std::vector<double>& taken_;
+};
+
+const covey::supervisor_options restarts_at_once{.intensity = 1'000'000,
+                                                 .backoff = covey::backoff::none()};
+
+template <class A>
+covey::task<> crash_and_restart(const covey::actor_ref<A>& each) {
+    co_await each.tell(crash{});
+    co_await each.ask(is_up{});  // by the next incarnation
+}
+
+covey::task<> restart() {
+    steady::time_point crashed;
+    std::vector<double> taken;
+    co_await covey::with_supervisor(restarts_at_once,
+                                    [&](covey::supervisor& supervisor) -> covey::task<> {
+                                        const auto ref = co_await covey::start_actor<timed>(
+                                            supervisor, {}, std::ref(crashed), std::ref(taken));
+                                        for (int i = 0; i < 20'000; ++i)
+                                            co_await crash_and_restart(ref);
+                                        supervisor.stop_all();
+                                    });
+    print_percentiles("ns_restart", taken);
+}
+
+// One in `stride` of so many children crashes and is restarted, 20,000 times or each of them once.
+covey::task<double> nanoseconds_per_restart(const std::vector<covey::actor_ref<fragile>>& all,
+                                            std::size_t stride) {
+    const std::size_t victims = all.size() / stride;
+    const std::size_t crashes = std::max<std::size_t>(victims, 20'000);
+    const auto start = steady::now();
+    for (std::size_t i = 0; i < crashes; ++i)
+        co_await crash_and_restart(all[i * 7919 % victims * stride]);
+    co_return nanoseconds_since(start) / static_cast<double>(crashes);
+}
+
+struct restart_costs {
+    double of_few = 0;  // of the same hundred all the time: what the number of children costs
+    double of_all = 0;  // and what it costs that no cache holds them
+};
+
+covey::task<restart_costs> restarts_among(std::size_t count) {
+    restart_costs result;
+    co_await covey::with_supervisor(
+        restarts_at_once, [&](covey::supervisor& supervisor) -> covey::task<> {
+            std::vector<covey::actor_ref<fragile>> all;
+            for (std::size_t i = 0; i < count; ++i) {
+                auto ref = co_await covey::start_actor<fragile>(supervisor, {});
+                all.push_back(std::move(ref));
+            }
+            static_cast<void>(co_await nanoseconds_per_restart(all, 1));  // their first crash
+            result.of_few = co_await nanoseconds_per_restart(all, count / 100);
+            result.of_all = co_await nanoseconds_per_restart(all, 1);
+            supervisor.scope().cancel();
+        });
+    co_return result;
+}
+
+covey::task<> children() {
+    const restart_costs few = co_await restarts_among(1'000);
+    const restart_costs many = co_await restarts_among(100'000);
+    print("ns_restart_of_a_hundred_in_1000", few.of_few);
+    print("ns_restart_of_a_hundred_in_100000", many.of_few);
+    print("quotient_percent", 100 * many.of_few / few.of_few);
+    print("ns_restart_of_all_in_1000", few.of_all);
+    print("ns_restart_of_all_in_100000", many.of_all);
+    print("quotient_of_all_percent", 100 * many.of_all / few.of_all);
+}
+
+struct kind {
+    std::string_view name;
+    covey::task<> (*run)();
+};
+constexpr kind kinds[] = {{"message", message}, {"spawn", spawn},     {"cancel", cancel},
+                          {"blocked", blocked}, {"mailbox", mailbox}, {"actors", actors},
+                          {"ask", ask},         {"restart", restart}, {"children", children}};
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    const std::string_view kind = argc > 1 ? argv[1] : "";
-    if (kind != "message" && kind != "spawn" && kind != "cancel" && kind != "blocked") {
-        std::fprintf(stderr, "usage: figures message|spawn|cancel|blocked [WORKERS]\n");
+    const std::string_view wanted = argc > 1 ? argv[1] : "";
+    const kind* const chosen = std::ranges::find(kinds, wanted, &kind::name);
+    if (chosen == std::end(kinds)) {
+        std::fprintf(stderr, "usage: figures KIND [WORKERS]\nkinds:");
+        for (const kind& each : kinds) std::fprintf(stderr, " %s", each.name.data());
+        std::fprintf(stderr, "\n");
         return 2;
     }
     const unsigned workers =
         argc > 2 ? static_cast<unsigned>(std::strtoul(argv[2], nullptr, 10)) : 1;
-    covey::run({.workers = workers}, run_kind, kind);
+    covey::run({.workers = workers}, chosen->run);
 }
