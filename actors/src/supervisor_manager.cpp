@@ -97,7 +97,7 @@ std::vector<supervisor_core::told> supervisor_core::take_news() {
 void supervisor_core::hear_requests(child_slot& child, const child_slot::news& news) {
     if (child.is_over() || closing_) return;  // closing stops all of them, in its order
     if (news.fresh && !joins_group_restart(child) &&
-        group_.now_in != group_restart::phase::starting && !closing_)
+        group_.now_in != group_restart::phase::starting)
         start_incarnation(child);
     if (news.abandon) {
         if (child.runs)
