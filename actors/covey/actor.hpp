@@ -20,15 +20,17 @@ class current_request {
  public:
     // Whether its asker doesn't wait any more. A message that was told has none.
     [[nodiscard]] bool caller_gone() const noexcept;
-    // Until when its asker waits: time_point::max() if there is no limit, or no asker.
+    // Until when its asker waits: time_point::max() if there is no limit, no asker, or one in
+    // another run, whose clock is another.
     [[nodiscard]] time_point deadline() const noexcept;
 
  private:
     friend class actor;
-    explicit current_request(detail::counted_ref<detail::reply_core> reply) noexcept
-        : reply_(std::move(reply)) {}
+    current_request(detail::counted_ref<detail::reply_core> reply, bool is_of_this_run) noexcept
+        : reply_(std::move(reply)), is_of_this_run_(is_of_this_run) {}
 
     detail::counted_ref<detail::reply_core> reply_;
+    bool is_of_this_run_;
 };
 
 // Base of all actors: an object whose state only its own handlers touch, one at a time.

@@ -154,7 +154,8 @@ bool incarnation::is_worth_handling() noexcept {
     }
     const reply_core* reply = current_.reply;
     if (reply == nullptr) return true;
-    const bool is_late = reply->deadline != time_point::max() && reply->deadline <= now();
+    const bool is_late =
+        reply->deadline != time_point::max() && is_of_run(reply->run) && reply->deadline <= now();
     if (!is_late && !reply->is_abandoned()) return true;
     cell().count_abandoned();
     current_.discard(dead_letter_reason::cancelled);
@@ -391,7 +392,7 @@ task<> send_repeatedly(duration period, cell_ref cell, std::uint32_t number, tic
 
 bool current_request::caller_gone() const noexcept { return reply_ && reply_->is_abandoned(); }
 time_point current_request::deadline() const noexcept {
-    return reply_ ? reply_->deadline : time_point::max();
+    return is_of_this_run_ ? reply_->deadline : time_point::max();
 }
 
 actor::actor() noexcept = default;
@@ -416,9 +417,11 @@ nursery& actor::children() const { return life("children").children(); }
 void actor::stop() const { life("stop").cell().stop(); }
 
 current_request actor::request() const {
-    detail::reply_core* reply = life("request").reply_in_progress();
-    if (reply == nullptr) return current_request({});
-    return current_request(detail::counted_ref<detail::reply_core>::to(*reply));
+    const detail::incarnation& life = this->life("request");
+    detail::reply_core* reply = life.reply_in_progress();
+    if (reply == nullptr) return current_request({}, false);
+    return current_request(detail::counted_ref<detail::reply_core>::to(*reply),
+                           life.is_of_run(reply->run));
 }
 
 const detail::message_type& actor::own_message(const void* tag, const char* attempt,

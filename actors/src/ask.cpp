@@ -132,7 +132,7 @@ class slow_post final : public post_operation {
     envelope& request_;
 };
 
-// There was no room for the request: waits for that, then for the reply.
+// There was no room for the request, at the first look: waits for that, then for the reply.
 task<> ask_slowly(actor_cell& target, envelope& request, reply_core& reply) {
     co_await stands_for_its_caller();
     co_await slow_post(target, request);
@@ -158,12 +158,12 @@ ask_operation_base::~ask_operation_base() {
 
 bool ask_operation_base::await_ready(envelope& request) {
     const task_record& task = current_task("ask");
-    // A second await is refused below; a cancelled task asks nothing.
-    if (std::exchange(is_begun_, true) || task.word.is_cancelled())
-        return reply_wait::await_ready();
+    if (std::exchange(is_begun_, true)) return reply_wait::await_ready();  // which refuses
     enter_wait_graph();
     answer_->deadline = current_effective_deadline();
-    if (try_post(request)) return reply_wait::await_ready();
+    answer_->run = task.core;
+    // A cancelled task asks nothing: the slow way finds out under the mailbox's lock.
+    if (!task.word.is_cancelled() && try_post(request)) return reply_wait::await_ready();
     auto frame = task_access::release(ask_slowly(*target_, request, *answer_));
     slowly_.child = frame;
     slow_promise_ = &frame.promise();

@@ -30,6 +30,7 @@ class incarnation final : public lowlevel::scope_note {
     [[nodiscard]] const cell_ref& counted_cell() const noexcept { return cell_; }
     [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
     [[nodiscard]] bool is_run_by_caller() const noexcept;
+    [[nodiscard]] bool is_of_run(const void* core) const noexcept { return core == task_->core; }
     [[nodiscard]] cancel_scope& scope() const noexcept { return *scope_; }
     [[nodiscard]] nursery& children() const noexcept { return *children_; }
     [[nodiscard]] reply_core* reply_in_progress() const noexcept { return current_.reply; }

@@ -19,8 +19,9 @@ namespace covey::detail {
 
 class reply_core : public counted_object {
  public:
-    // Constant once the request is posted.
+    // Constant once the request is posted. The deadline is on the clock of the asker's run.
     time_point deadline = time_point::max();
+    const void* run = nullptr;
 
     std::exception_ptr error;
 
