@@ -15,8 +15,8 @@ namespace covey::detail {
 //
 // What       A ring of buffered values, a list of waiting senders and one of waiting receivers.
 // Invariants (M32) A receiver waits: nothing is buffered and no sender waits. A sender waits: the
-//            buffer is full, or fuller (force_send). So a value has one way to go: to the waiting receiver, into the
-//            buffer, or it waits with its sender.
+//            buffer is full, or fuller (force_send). So a value has one way to go: to the waiting
+//            receiver, into the buffer, or it waits with its sender.
 // Threads    Everything under lock_, a spin lock held for a few moves. Waiters are woken, and
 //            values destroyed, after it is released. A waiter that was cancelled may still stand
 //            in a list: claim() tells, and the next one is tried in the same call.
