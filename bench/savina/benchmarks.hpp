@@ -13,16 +13,16 @@
 
 namespace savina {
 
-enum class size { full, small };
+enum class scale { full, small };
 
 struct benchmark {
     std::string_view name;  // as in the suite
-    covey::task<values> (*run)(size);
+    covey::task<values> (*run)(scale);
     values expected;
     values expected_small;
 
-    [[nodiscard]] const values& expected_at(size which) const {
-        return which == size::full ? expected : expected_small;
+    [[nodiscard]] const values& expected_at(scale which) const {
+        return which == scale::full ? expected : expected_small;
     }
 };
 

@@ -16,8 +16,8 @@ namespace savina {
 namespace {
 
 template <class Sizes>
-Sizes choose(size which, Sizes small) {
-    return which == size::full ? Sizes{} : small;
+Sizes choose(scale which, Sizes small) {
+    return which == scale::full ? Sizes{} : small;
 }
 
 // The values at full size are the suite's, but for the whole numbers of money: they are the floors
@@ -26,7 +26,7 @@ Sizes choose(size which, Sizes small) {
 const std::array all{
     benchmark{.name = "concdict",
               .run =
-                  [](size which) {
+                  [](scale which) {
                       return concdict::concurrent_dictionary(choose<concdict::sizes>(
                           which, {.workers = 5, .requests = 200, .keys = 1'000}));
                   },
@@ -42,7 +42,7 @@ const std::array all{
                                  {"size", 1'000}}},
     benchmark{.name = "concsll",
               .run =
-                  [](size which) {
+                  [](scale which) {
                       return concsll::concurrent_sorted_list(
                           choose<concsll::sizes>(which, {.workers = 5, .requests = 200}));
                   },
@@ -56,7 +56,7 @@ const std::array all{
                                  {"final length", 102}}},
     benchmark{.name = "bndbuffer",
               .run =
-                  [](size which) {
+                  [](scale which) {
                       return bndbuffer::bounded_buffer(
                           choose<bndbuffer::sizes>(which, {.buffer = 6,
                                                            .producers = 4,
@@ -69,7 +69,7 @@ const std::array all{
               .expected_small = {{"items consumed", 160}, {"producers done", 4}}},
     benchmark{.name = "philosopher",
               .run =
-                  [](size which) {
+                  [](scale which) {
                       return philosopher::dining_philosophers(
                           choose<philosopher::sizes>(which, {.philosophers = 5, .meals = 40}));
                   },
@@ -77,7 +77,7 @@ const std::array all{
               .expected_small = {{"meals", 200}}},
     benchmark{.name = "barber",
               .run =
-                  [](size which) {
+                  [](scale which) {
                       return barber::sleeping_barber(choose<barber::sizes>(
                           which,
                           {.customers = 60, .waiting_room = 3, .production = 5, .haircut = 50}));
@@ -86,7 +86,7 @@ const std::array all{
               .expected_small = {{"haircuts", 60}}},
     benchmark{.name = "cigsmok",
               .run =
-                  [](size which) {
+                  [](scale which) {
                       return cigsmok::cigarette_smokers(
                           choose<cigsmok::sizes>(which, {.rounds = 50, .smokers = 20}));
                   },
@@ -94,7 +94,7 @@ const std::array all{
               .expected_small = {{"rounds", 50}, {"distinct smokers", 10}}},
     benchmark{.name = "logmap",
               .run =
-                  [](size which) {
+                  [](scale which) {
                       return logmap::logistic_map(
                           choose<logmap::sizes>(which, {.series = 4, .terms = 100}));
                   },
@@ -108,7 +108,7 @@ const std::array all{
                                  {"last series", 0.4051832595157495}}},
     benchmark{.name = "banking",
               .run =
-                  [](size which) {
+                  [](scale which) {
                       return banking::bank_transactions(
                           choose<banking::sizes>(which, {.accounts = 50, .transfers = 500}));
                   },

@@ -22,7 +22,7 @@ namespace {
 
 struct options {
     std::vector<const savina::benchmark*> chosen;
-    savina::size size = savina::size::full;
+    savina::scale scale = savina::scale::full;
     unsigned runs = 7;
     unsigned workers = 1;
 };
@@ -45,7 +45,7 @@ std::optional<options> parse(int count, char** words) {
     for (int i = 1; i < count; ++i) {
         const std::string_view word = words[i];
         if (word == "--small") {
-            result.size = savina::size::small;
+            result.scale = savina::scale::small;
         } else if ((word == "--runs" || word == "--workers") && i + 1 < count) {
             const std::optional<unsigned> number = positive(words[++i]);
             if (!number) return std::nullopt;
@@ -65,10 +65,10 @@ struct measured {
     savina::values found;
 };
 
-covey::task<measured> measure(const savina::benchmark& subject, savina::size size) {
+covey::task<measured> measure(const savina::benchmark& subject, savina::scale scale) {
     using steady = std::chrono::steady_clock;
     const auto start = steady::now();
-    savina::values found = co_await subject.run(size);
+    savina::values found = co_await subject.run(scale);
     const std::chrono::duration<double, std::milli> taken = steady::now() - start;
     co_return measured{taken.count(), std::move(found)};
 }
@@ -80,8 +80,8 @@ bool run(const savina::benchmark& subject, const options& how) {
     try {
         for (unsigned i = 0; i < how.runs; ++i) {
             measured each =
-                covey::run({.workers = how.workers}, measure, std::ref(subject), how.size);
-            savina::compare(each.found, subject.expected_at(how.size));
+                covey::run({.workers = how.workers}, measure, std::ref(subject), how.scale);
+            savina::compare(each.found, subject.expected_at(how.scale));
             times.push_back(each.milliseconds);
             last = std::move(each.found);
         }

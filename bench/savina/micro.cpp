@@ -16,8 +16,8 @@ namespace savina {
 namespace {
 
 template <class Sizes>
-Sizes choose(size which, Sizes small) {
-    return which == size::full ? Sizes{} : small;
+Sizes choose(scale which, Sizes small) {
+    return which == scale::full ? Sizes{} : small;
 }
 
 // The values at full size are the suite's. The small ones follow from the sizes: rounds, messages,
@@ -25,21 +25,21 @@ Sizes choose(size which, Sizes small) {
 const std::array all{
     benchmark{.name = "pingpong",
               .run =
-                  [](size which) {
+                  [](scale which) {
                       return pingpong::ping_pong(choose<pingpong::sizes>(which, {.rounds = 300}));
                   },
               .expected = {{"pongs", 40'000}},
               .expected_small = {{"pongs", 300}}},
     benchmark{.name = "count",
               .run =
-                  [](size which) {
+                  [](scale which) {
                       return count::counting(choose<count::sizes>(which, {.messages = 1'000}));
                   },
               .expected = {{"counted", 1'000'000}},
               .expected_small = {{"counted", 1'000}}},
     benchmark{.name = "fjthrput",
               .run =
-                  [](size which) {
+                  [](scale which) {
                       return fjthrput::fork_join_throughput(
                           choose<fjthrput::sizes>(which, {.messages = 100, .actors = 7}));
                   },
@@ -47,7 +47,7 @@ const std::array all{
               .expected_small = {{"jobs", 700}}},
     benchmark{.name = "fjcreate",
               .run =
-                  [](size which) {
+                  [](scale which) {
                       return fjcreate::fork_join_creation(
                           choose<fjcreate::sizes>(which, {.actors = 200}));
                   },
@@ -55,7 +55,7 @@ const std::array all{
               .expected_small = {{"completions", 200}}},
     benchmark{.name = "threadring",
               .run =
-                  [](size which) {
+                  [](scale which) {
                       return threadring::thread_ring(
                           choose<threadring::sizes>(which, {.actors = 7, .hops = 500}));
                   },
@@ -63,7 +63,7 @@ const std::array all{
               .expected_small = {{"hops", 500}}},
     benchmark{.name = "chameneos",
               .run =
-                  [](size which) {
+                  [](scale which) {
                       return chameneos::chameneos(
                           choose<chameneos::sizes>(which, {.creatures = 7, .meetings = 200}));
                   },
@@ -71,14 +71,14 @@ const std::array all{
               .expected_small = {{"sum of meetings", 400}}},
     benchmark{.name = "big",
               .run =
-                  [](size which) {
+                  [](scale which) {
                       return big::big(choose<big::sizes>(which, {.actors = 8, .pings = 60}));
                   },
               .expected = {{"pings", 2'400'000}, {"pongs", 2'400'000}},
               .expected_small = {{"pings", 480}, {"pongs", 480}}},
     benchmark{
         .name = "fib",
-        .run = [](size which) { return fib::fibonacci(choose<fib::sizes>(which, {.n = 12})); },
+        .run = [](scale which) { return fib::fibonacci(choose<fib::sizes>(which, {.n = 12})); },
         .expected = {{"result", 75'025}, {"actors", 150'049}},
         .expected_small = {{"result", 144}, {"actors", 287}}},
 };

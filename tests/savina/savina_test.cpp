@@ -24,7 +24,7 @@ void finds_its_values(std::string_view name) {
     const savina::benchmark& subject = named(name);
     for (const std::uint64_t seed : support::seeds(5)) {
         const savina::values found =
-            support::run_virtual(seed, [&] { return subject.run(savina::size::small); });
+            support::run_virtual(seed, [&] { return subject.run(savina::scale::small); });
         INFO("COVEY_SEED=" << seed);
         CHECK_NOTHROW(savina::compare(found, subject.expected_small));
     }
@@ -33,7 +33,7 @@ void finds_its_values(std::string_view name) {
 void finds_its_values_mt(std::string_view name) {
     const savina::benchmark& subject = named(name);
     const savina::values found =
-        support::run_checked({.workers = 2}, [&] { return subject.run(savina::size::small); });
+        support::run_checked({.workers = 2}, [&] { return subject.run(savina::scale::small); });
     CHECK_NOTHROW(savina::compare(found, subject.expected_small));
 }
 
@@ -144,8 +144,8 @@ TEST_CASE("a benchmark that finds another value says which") {
 
 TEST_CASE("a seed gives a savina benchmark the same schedule each time") {
     const auto tell = [](std::uint64_t seed) {
-        const savina::values found =
-            support::run_virtual(seed, [] { return named("philosopher").run(savina::size::small); });
+        const savina::values found = support::run_virtual(
+            seed, [] { return named("philosopher").run(savina::scale::small); });
         return savina::to_string(found);
     };
     std::set<std::string> schedules;
