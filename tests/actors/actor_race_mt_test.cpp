@@ -58,7 +58,7 @@ add one() { return {std::make_unique<std::uint64_t>(1)}; }
 
 }  // namespace
 
-TEST_CASE("what many senders on several workers tell arrives, each message once (mt)") {
+TEST_CASE("what many senders on several workers tell arrives, each message once, tell_mt") {
     for (std::uint64_t seed = 1; seed <= support::rounds(10); ++seed) {
         std::atomic<std::uint64_t> total{0};
         constexpr std::uint64_t senders = 8, each = 200;
@@ -89,7 +89,7 @@ TEST_CASE("what many senders on several workers tell arrives, each message once 
     }
 }
 
-TEST_CASE("messages of one sender arrive in order, also on several workers (mt)") {
+TEST_CASE("messages of one sender arrive in order, order_mt") {
     struct ordered : covey::actor {
         explicit ordered(faults& wrong) : wrong_(wrong) {}
         void handle(std::pair<int, int> message) {
@@ -123,7 +123,8 @@ TEST_CASE("messages of one sender arrive in order, also on several workers (mt)"
 }
 
 TEST_CASE(
-    "a tell races its cancellation and the end of its actor: the message is in one place (mt)") {
+    "a tell races its cancellation and the end of its actor: the message is in one place, race_mt "
+    "(K17)") {
     faults wrong;
     std::uint64_t kept = 0, sent = 0;
     support::foreign_thread other;
@@ -133,12 +134,12 @@ TEST_CASE(
         bool is_kept = false, is_sent = false;
         support::run_mt(2, seed, [&]() -> covey::task<> {
             dice random(seed);
+            std::optional<covey::scope_handle> scope;
+            covey::event done;
+            const bool stops = random.roll(2) == 0;
             co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
                 ref = co_await covey::start_actor<adder>(nursery, {.mailbox = 1}, std::ref(total));
                 for (int i = 0; i < 2; ++i) co_await ref.tell(one());
-                std::optional<covey::scope_handle> scope;
-                covey::event done;
-                const bool stops = random.roll(2) == 0;
                 nursery.start_soon([&]() -> covey::task<> {
                     add message = one();
                     co_await covey::with_cancel_scope(
@@ -177,7 +178,7 @@ TEST_CASE(
     CHECK(kept + sent == support::rounds(300));
 }
 
-TEST_CASE("an ask races its cancellation and the end of its actor (mt)") {
+TEST_CASE("an ask races its cancellation and the end of its actor, race_mt (K17, SV26)") {
     faults wrong;
     support::foreign_thread other;
     for (std::uint64_t seed = 1; seed <= support::rounds(300); ++seed) {
@@ -186,12 +187,12 @@ TEST_CASE("an ask races its cancellation and the end of its actor (mt)") {
         bool answered = false, failed = false, finished = false;
         support::run_mt(3, seed, [&]() -> covey::task<> {
             dice random(seed);
+            std::optional<covey::scope_handle> scope;
+            covey::event done;
+            const bool stops = random.roll(2) == 0;
+            const bool slow = random.roll(2) == 0;
             co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
                 ref = co_await covey::start_actor<adder>(nursery, {.mailbox = 1}, std::ref(total));
-                std::optional<covey::scope_handle> scope;
-                covey::event done;
-                const bool stops = random.roll(2) == 0;
-                const bool slow = random.roll(2) == 0;
                 nursery.start_soon([&]() -> covey::task<> {
                     finished = co_await covey::with_cancel_scope(
                         [&](covey::cancel_scope& own) -> covey::task<> {
@@ -232,7 +233,7 @@ TEST_CASE("an ask races its cancellation and the end of its actor (mt)") {
     CHECK(wrong.text() == "");
 }
 
-TEST_CASE("a watch races the end of its actor and its cancellation (mt)") {
+TEST_CASE("a watch races the end of its actor and its cancellation, race_mt (SV31)") {
     faults wrong;
     support::foreign_thread other;
     for (std::uint64_t seed = 1; seed <= support::rounds(300); ++seed) {
@@ -240,8 +241,10 @@ TEST_CASE("a watch races the end of its actor and its cancellation (mt)") {
         std::atomic<int> told{0};
         support::run_mt(3, seed, [&]() -> covey::task<> {
             dice random(seed);
+            adder_ref ref;
+            covey::event done;
             co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
-                const auto ref = co_await covey::start_actor<adder>(nursery, {}, std::ref(total));
+                ref = co_await covey::start_actor<adder>(nursery, {}, std::ref(total));
                 for (int i = 0; i < 3; ++i) {
                     nursery.start_soon([&, seed, i]() -> covey::task<> {
                         dice own(seed * 31 + static_cast<std::uint64_t>(i));
@@ -255,7 +258,6 @@ TEST_CASE("a watch races the end of its actor and its cancellation (mt)") {
                         ++told;
                     });
                 }
-                covey::event done;
                 other.post([&, seed] {
                     dice own_random(seed * 7);
                     dawdle(own_random);
@@ -271,7 +273,7 @@ TEST_CASE("a watch races the end of its actor and its cancellation (mt)") {
     CHECK(wrong.text() == "");
 }
 
-TEST_CASE("names, topics and timers from several workers (mt)") {
+TEST_CASE("names, topics and timers from several workers, tools_mt") {
     struct ticking : covey::actor {
         explicit ticking(covey::topic<int>& topic) : topic_(topic) {}
         covey::task<> on_start() override {
