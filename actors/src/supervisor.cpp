@@ -124,15 +124,7 @@ slot_wait::~slot_wait() = default;
 
 // A child that waits for its own end would wait for ever.
 bool slot_wait::await_ready() {
-    if (!child_) {
-        if (goal_ == goal::restarted) {
-            throw std::logic_error(
-                "restart of a child that its supervisor doesn't know any more: it has ended for "
-                "good, start() it anew");
-        }
-        return checkpoint_if_cancelled().await_ready();
-    }
-    if (goal_ == goal::stopped || goal_ == goal::restarted) {
+    if (child_ && (goal_ == goal::stopped || goal_ == goal::restarted)) {
         const bool is_inside = lowlevel::enclosing_note<child_slot>([this](const child_slot& each) {
                                    return &each == child_.get();
                                }) != nullptr;
@@ -150,6 +142,13 @@ void slot_wait::lock() noexcept { core_->lock().lock(); }
 void slot_wait::unlock() noexcept { core_->lock().unlock(); }
 
 bool slot_wait::try_now() {
+    if (!child_) {
+        if (goal_ != goal::restarted) return true;
+        if (core_->is_closing_locked()) core_->throw_closing("restart");
+        throw std::logic_error(
+            "restart of a child that its supervisor doesn't know any more: it has ended for good, "
+            "start() it anew");
+    }
     if (goal_ == goal::stopped || goal_ == goal::restarted) {
         if (child_->has_ended && goal_ == goal::stopped) return true;
         if (core_->is_closing_locked())

@@ -227,17 +227,17 @@ TEST_CASE("a child that has ended is stopped already, and can't be restarted (SV
 
 TEST_CASE("an id that nobody has is that of a child that has ended (SV19)") {
     support::run_virtual([]() -> covey::task<> {
-        co_await covey::with_supervisor(
-            observed(), [](covey::supervisor& supervisor) -> covey::task<> {
-                co_await supervisor.stop({.value = 77});
-                bool refused = false;
-                try {
-                    co_await supervisor.restart({.value = 77});
-                } catch (const std::logic_error&) {
-                    refused = true;
-                }
-                CHECK(refused);
-            });
+        co_await covey::with_supervisor(observed(),
+                                        [](covey::supervisor& supervisor) -> covey::task<> {
+                                            co_await supervisor.stop({.value = 77});
+                                            bool refused = false;
+                                            try {
+                                                co_await supervisor.restart({.value = 77});
+                                            } catch (const std::logic_error&) {
+                                                refused = true;
+                                            }
+                                            CHECK(refused);
+                                        });
     });
 }
 
@@ -447,5 +447,20 @@ TEST_CASE("children tells what every child is at (SV8)") {
                 CHECK(seen == "1completed 3backoff 4stopped 5stopping 6running 7starting ");
                 supervisor.stop_all();
             });
+    });
+}
+
+TEST_CASE("stopping nobody is a checkpoint, too (SV19)") {
+    support::run_virtual([]() -> covey::task<> {
+        co_await covey::with_supervisor(observed(),
+                                        [](covey::supervisor& supervisor) -> covey::task<> {
+                                            const auto result = co_await covey::with_cancel_scope(
+                                                [&](covey::cancel_scope& scope) -> covey::task<> {
+                                                    scope.cancel();
+                                                    co_await supervisor.stop({.value = 77});
+                                                    FAIL("passed");
+                                                });
+                                            CHECK_FALSE(result.finished());
+                                        });
     });
 }
