@@ -23,7 +23,7 @@ struct supervision_event {
         unresponsive,
         stopped,    // it ended because it was asked to, for good
         went_down,  // it ended because it was asked to, for a restart; `error`: it failed at that
-        failed_to_stop,  // it failed after it had been asked to stop for good; `error` is raised
+        failed_to_stop,  // likewise, but it failed at that; while closing, `error` is raised, too
         gave_up,         // the budget is spent
         escalated,       // verdict escalate, or decide() threw
         closing,         // no start from here on

@@ -158,6 +158,10 @@ bool slot_wait::try_now() {
                 fmt::format("child '{}' has ended for good and can't be restarted: start() it anew",
                             child_->name));
         }
+        if (goal_ == goal::restarted && child_->options.restart == covey::restart::temporary) {
+            throw std::logic_error(fmt::format(
+                "child '{}' is temporary and can't be restarted: start() it anew", child_->name));
+        }
         incarnation_ = child_->incarnation.load(lowlevel::order::relaxed) + 1;
         (goal_ == goal::stopped ? child_->posted.stop : child_->posted.restart) = true;
         core_->post_locked(*child_);

@@ -199,6 +199,10 @@ void supervisor_core::ended_as_asked(child_slot& child, child_outcome& outcome) 
             break;
         case stop_purpose::restart_alone:
             log(event::went_down, &child, outcome.error);
+            if (joins_group_restart(child)) {
+                set_state(child, child_state::down);
+                break;
+            }
             child.before_restart(true, 0);
             start_incarnation(child);
             break;
@@ -284,7 +288,7 @@ void supervisor_core::stop_for_good(child_slot& child) {
 void supervisor_core::restart_alone(child_slot& child) {
     if (child.runs)
         ask_to_stop(child, stop_purpose::restart_alone);
-    else if (child.state.load(lowlevel::order::relaxed) != child_state::down)
+    else if (group_.now_in == group_restart::phase::none || child.id.value < group_.lowest)
         start_incarnation(child);
 }
 

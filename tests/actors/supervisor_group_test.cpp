@@ -478,3 +478,52 @@ TEST_CASE("a restart by hand in a group restart waits for the group (SV19)") {
           "0 start a.1, 0 start b.1, 1 incident a.1 #1: crash, 3 start a.2, 3 start b.2, "
           "3 start a.3");
 }
+
+TEST_CASE("a restart by hand of a child that waits for its group starts nothing early (SV16)") {
+    support::witness log;
+    support::run_virtual([&]() -> covey::task<> {
+        int failures = 1;
+        co_await covey::with_supervisor(
+            group(strategy::one_for_all), [&](covey::supervisor& supervisor) -> covey::task<> {
+                log.watch(supervisor);
+                co_await supervisor.start({.name = "a"}, support::fails_at_first, &failures, 1s,
+                                          "crash");
+                co_await supervisor.start({.name = "b"}, support::slow_stop, 1s);
+                co_await covey::sleep_for(1500ms);
+                co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+                    nursery.start_soon([&]() -> covey::task<> {
+                        co_await supervisor.start({.name = "c"}, support::obedient);
+                    });
+                    co_await covey::sleep_for(100ms);
+                    co_await supervisor.restart(supervisor.children().at(2).id);
+                    CHECK(support::elapsed() == 3s);
+                });
+                supervisor.stop_all();
+            });
+    });
+    CHECK(log.only({kind::incident, kind::start}) ==
+          "0 start a.1, 0 start b.1, 1 incident a.1 #1: crash, 3 start a.2, 3 start b.2, "
+          "3 start c.1");
+}
+
+TEST_CASE("a child that goes down by hand while its group stops waits for the group (SV16)") {
+    support::witness log;
+    support::run_virtual([&]() -> covey::task<> {
+        int failures = 1;
+        co_await covey::with_supervisor(
+            group(strategy::one_for_all), [&](covey::supervisor& supervisor) -> covey::task<> {
+                log.watch(supervisor);
+                co_await supervisor.start({.name = "a"}, support::fails_at_first, &failures, 1s,
+                                          "crash");
+                const auto b = co_await supervisor.start({.name = "b"}, support::slow_stop, 1s);
+                co_await supervisor.start({.name = "c"}, support::slow_stop, 2s);
+                co_await covey::sleep_for(500ms);
+                co_await supervisor.restart(b);
+                CHECK(support::elapsed() == 4s);
+                supervisor.stop_all();
+            });
+    });
+    CHECK(log.only({kind::incident, kind::went_down, kind::start}) ==
+          "0 start a.1, 0 start b.1, 0 start c.1, 1 incident a.1 #1: crash, 1.5 went_down b.1, "
+          "3 went_down c.1, 4 start a.2, 4 start b.2, 4 start c.2");
+}

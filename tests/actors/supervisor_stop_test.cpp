@@ -464,3 +464,22 @@ TEST_CASE("stopping nobody is a checkpoint, too (SV19)") {
                                         });
     });
 }
+
+TEST_CASE("a temporary child can be stopped by hand, not restarted (SV3, SV19)") {
+    support::run_virtual([]() -> covey::task<> {
+        co_await covey::with_supervisor(
+            observed(), [](covey::supervisor& supervisor) -> covey::task<> {
+                const auto a = co_await supervisor.start(
+                    {.name = "a", .restart = covey::restart::temporary}, support::obedient);
+                std::string what;
+                try {
+                    co_await supervisor.restart(a);
+                } catch (const std::logic_error& error) {
+                    what = error.what();
+                }
+                CHECK(what == "child 'a' is temporary and can't be restarted: start() it anew");
+                co_await supervisor.stop(a);
+                CHECK(supervisor.children().empty());
+            });
+    });
+}
