@@ -29,8 +29,9 @@ class supervisor_access {
     // Function and arguments are kept as prototypes: every incarnation gets a copy, or a clone()
     // where there is no copy. Throws start_failed_error when the child ends before that,
     // closed_nursery_error once the supervisor is closing, or when the child is stopped by hand
-    // before it is ready. A checkpoint; its cancellation cancels the child and waits for it. In a group strategy a restart under way goes first. Cost: the
-    // child's record and three coroutine frames. (SV3, SV7, SV8a)
+    // before it is ready. A checkpoint; its cancellation cancels the child and waits for it. In a
+    // group strategy a restart under way goes first. Cost: the child's record and three coroutine
+    // frames. (SV3, SV7, SV8a)
     template <class F, class... A>
     [[nodiscard]] task<child_id> start(child_options options, F&& fn, A&&... args) const;
 
