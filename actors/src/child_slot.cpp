@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <stdexcept>
 #include <utility>
 
 namespace covey::detail {
@@ -14,8 +15,14 @@ child_slot::child_slot(const child_options& chosen, std::string fallback_name)
     : options(chosen),
       name(chosen.name.empty() ? std::move(fallback_name) : std::string(chosen.name)) {
     options.name = {};  // it belongs to the caller
-    for (const duration length : {chosen.start_limit, chosen.grace, chosen.hard})
-        static_cast<void>(to_duration(length));
+    const auto check = [](const char* option, duration length) {
+        if (length >= duration::zero()) return;
+        throw std::invalid_argument(
+            fmt::format("covey: child_options::{} can't be negative", option));
+    };
+    check("start_limit", chosen.start_limit);
+    check("grace", chosen.grace);
+    check("hard", chosen.hard);
 }
 
 child_slot::~child_slot() { delete window; }

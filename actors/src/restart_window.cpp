@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "restart_window.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
@@ -43,8 +45,14 @@ duration calm_after(const backoff& policy) noexcept {
 }
 
 void check_backoff(const backoff& policy) {
-    if (policy.first < duration::zero() || policy.max < policy.first)
-        throw std::invalid_argument("covey: backoff needs 0 <= first <= max");
+    if (policy.first < duration::zero() || policy.max < policy.first) {
+        const auto in_seconds = [](duration length) {
+            return static_cast<double>(length.count()) / 1e9;
+        };
+        throw std::invalid_argument(
+            fmt::format("covey: backoff needs 0 <= first <= max; first is {:g} s and max {:g} s",
+                        in_seconds(policy.first), in_seconds(policy.max)));
+    }
     if (!(policy.factor >= 1)) throw std::invalid_argument("covey: backoff needs a factor >= 1");
     if (!(policy.jitter >= 0 && policy.jitter <= 1))
         throw std::invalid_argument("covey: backoff needs a jitter from 0 to 1");
