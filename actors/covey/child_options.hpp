@@ -33,7 +33,8 @@ struct child_options {
     duration start_limit = never;  // to become ready; then the start has failed
 
     // A child that has to end is asked to; `grace` later it is cancelled, and `hard` after the
-    // asking cancelled through its shields. (SV11)
+    // asking cancelled through its shields. While a supervisor is open inside the child, the
+    // default `hard` doesn't count: that one's children have limits of their own. (SV10, SV11)
     duration grace = std::chrono::seconds(5);
     duration hard = std::chrono::seconds(10);
 

@@ -207,6 +207,7 @@ void supervisor_block::leave_body(const std::exception_ptr& error) noexcept {
 // What cut children off counts as a stop of the block only if it was a cancellation: a supervisor
 // that was merely asked to stop has done so.
 supervisor_ending supervisor_block::leave(bool body_stopped) noexcept {
+    core_->leave_outer_child();
     const bool is_cancelled = current_effective_deadline() == time_point::min();
     const block_ending ending =
         nursery_.leave(body_stopped || (core_->was_cut_short() && is_cancelled));

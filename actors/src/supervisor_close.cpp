@@ -61,9 +61,18 @@ void supervisor_core::ask_to_stop(child_slot& child, stop_purpose purpose, stop_
     while (rung_of(child) < first) climb(child);
 }
 
+// A supervisor inside has its own children's times and the deadlines above: unless the child was
+// given a limit of its own, it isn't pierced before that supervisor has closed. (SV10)
+bool supervisor_core::leaves_time_to_supervisors(const child_slot& child) noexcept {
+    return child.options.hard == child_options{}.hard &&
+           child.supervisors_inside.load(lowlevel::order::relaxed) != 0;
+}
+
 // To the next rung, and on as long as its time has come.
 void supervisor_core::climb(child_slot& child) {
     const stop_rung rung = next_after(rung_of(child));
+    child.pierce_is_due = rung == stop_rung::pierced && leaves_time_to_supervisors(child);
+    if (child.pierce_is_due) return;
     std::optional<scope_handle> scope;
     {
         const mutex_guard held(lock_);
@@ -83,6 +92,7 @@ void supervisor_core::climb(child_slot& child) {
             break;
         case stop_rung::pierced:
             log(event::pierced, &child);
+            child.asked_at = now() - child.options.hard;  // it may come late: see above
             if (scope) scope->pierce(reason);
             break;
         case stop_rung::unresponsive: report_unresponsive(child); break;

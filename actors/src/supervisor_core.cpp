@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 namespace covey::detail {
@@ -28,8 +29,10 @@ supervisor_core::supervisor_core(const kept_options& kept)
       log_(kept.options.history),
       window_(kept.options.intensity, kept.options.period) {
     check_backoff(options_.backoff);
-    for (const duration length : {options_.period, options_.close_deadline})
-        static_cast<void>(to_duration(length));
+    if (options_.period < duration::zero())
+        throw std::invalid_argument("covey: supervisor_options::period can't be negative");
+    if (options_.close_deadline < duration::zero())
+        throw std::invalid_argument("covey: supervisor_options::close_deadline can't be negative");
 }
 
 supervisor_core::~supervisor_core() {
@@ -47,22 +50,68 @@ void supervisor_core::open(nursery& children, scope_handle body) {
         {.name = "supervisor's manager"},
         [](counted_ref<supervisor_core> core) { return core->manage(); },
         counted_ref<supervisor_core>::to(*this));
+    is_managed_ = true;
+    outer_child_ = lowlevel::enclosing_note<child_slot>();
+    if (outer_child_ != nullptr)
+        outer_child_->supervisors_inside.fetch_add(1, lowlevel::order::relaxed);
 }
 
 void supervisor_core::leave_body(const std::exception_ptr& error) noexcept {
+    if (!is_managed_) {  // there was no memory for the manager, and the body didn't run
+        primary_ = error;
+        return;
+    }
     const mutex_guard held(lock_);
     body_ended_ = true;
     body_error_ = error;
     ring();
 }
 
+// The supervisor around may have waited for this one before it pierces its child.
+void supervisor_core::leave_outer_child() noexcept {
+    if (outer_child_ == nullptr) return;
+    auto& child = const_cast<child_slot&>(*outer_child_);  // only notes are const
+    child.supervisors_inside.fetch_sub(1, lowlevel::order::relaxed);
+    child.core->look_again(child);
+}
+
 // ---- Requests
 
+namespace {
+
+// Of a call to a closing supervisor.
+class closing_error final : public closed_nursery_error {
+ public:
+    closing_error(const std::string& what, const supervisor_core& closing)
+        : closed_nursery_error(what), of(&closing) {}
+    const supervisor_core* of;
+};
+
+// Whether nothing is wrong but that this supervisor is closing.
+bool says_only_that_it_closes(const std::exception_ptr& error, const supervisor_core& closing) {
+    if (const auto* group = error_as<exception_group>(error)) {
+        const auto errors = group->exceptions();
+        return std::all_of(errors.begin(), errors.end(), [&](const std::exception_ptr& each) {
+            return says_only_that_it_closes(each, closing);
+        });
+    }
+    const auto* told = error_as<closing_error>(error);
+    return told != nullptr && told->of == &closing;
+}
+
+}  // namespace
+
+bool supervisor_core::is_about_closing(const std::exception_ptr& error) const {
+    return says_only_that_it_closes(error, *this);
+}
+
 void supervisor_core::throw_closing(const char* call) const {
-    throw closed_nursery_error(fmt::format(
-        "{} in supervisor '{}', which is closing: no child is started, stopped or restarted by "
-        "hand any more",
-        call, name_));
+    throw closing_error(
+        fmt::format(
+            "{} in supervisor '{}', which is closing: no child is started, stopped or restarted by "
+            "hand any more",
+            call, name_),
+        *this);
 }
 
 void supervisor_core::post_locked(child_slot& child) noexcept {
@@ -87,6 +136,11 @@ void supervisor_core::abandon(child_slot& child) noexcept {
     if (child.has_ended) return;
     child.posted.abandon = true;
     post_locked(child);
+}
+
+void supervisor_core::look_again(child_slot& child) noexcept {
+    const mutex_guard held(lock_);
+    if (child.rung != stop_rung::none) post_locked(child);
 }
 
 void supervisor_core::request_stop(child_slot& child) noexcept {
@@ -261,8 +315,9 @@ std::exception_ptr supervisor_core::take_error() noexcept {
                 exception_group(fmt::format("supervisor '{}'", name_), std::move(errors)));
         }
         return std::make_exception_ptr(supervisor_gave_up(
-            fmt::format("supervisor '{}' gave up: more than {} restarts in {:g} s", name_,
-                        options_.intensity, static_cast<double>(options_.period.count()) / 1e9),
+            fmt::format("supervisor '{}' gave up: more than {} {} in {:g} s", name_,
+                        options_.intensity, options_.intensity == 1 ? "restart" : "restarts",
+                        static_cast<double>(options_.period.count()) / 1e9),
             std::move(errors), {failures_.begin(), failures_.end()}, failures_dropped_));
     } catch (...) {  // without memory for a group, the error that came first stands for all
         return first;

@@ -53,6 +53,7 @@ class supervisor_core final : public counted_object, public lowlevel::scope_note
     void leave_body(const std::exception_ptr& error) noexcept;
     // After the manager has ended: what the block throws, or null.
     [[nodiscard]] std::exception_ptr take_error() noexcept;
+    void leave_outer_child() noexcept;
     // A cancellation of the scope has cut children off.
     [[nodiscard]] bool was_cut_short() const noexcept { return cut_short_; }
     [[nodiscard]] cancel_scope& scope() const noexcept { return *scope_; }
@@ -60,6 +61,7 @@ class supervisor_core final : public counted_object, public lowlevel::scope_note
     // ---- Requests: any thread.
     void admit(child_slot& fresh);  // throws closed_nursery_error
     void abandon(child_slot& child) noexcept;
+    void look_again(child_slot& child) noexcept;
     void request_stop(child_slot& child) noexcept;  // without waiting for it
     void request_stop_all(std::string_view reason) noexcept;
     [[nodiscard]] counted_ref<child_slot> find(child_id child) const noexcept;
@@ -70,6 +72,9 @@ class supervisor_core final : public counted_object, public lowlevel::scope_note
     void post_locked(child_slot& child) noexcept;
     void ring() noexcept { alarm_->ring(); }
     [[noreturn]] void throw_closing(const char* call) const;
+    // Whether an error says nothing but that this supervisor is closing: a body that was starting
+    // children when it was asked to stop hasn't failed.
+    [[nodiscard]] bool is_about_closing(const std::exception_ptr& error) const;
 
     // ---- Incarnations.
     void child_ready(child_slot& child, std::uint64_t incarnation) noexcept;
@@ -132,6 +137,7 @@ class supervisor_core final : public counted_object, public lowlevel::scope_note
     // ---- Stopping and closing: supervisor_close.cpp.
     void ask_to_stop(child_slot& child, stop_purpose purpose, stop_rung first = stop_rung::asked);
     void climb(child_slot& child);
+    [[nodiscard]] static bool leaves_time_to_supervisors(const child_slot& child) noexcept;
     [[nodiscard]] stop_rung rung_of(child_slot& child) noexcept;
     enum class body_ends : bool { when_asked, at_once };
     void begin_close(body_ends how);
@@ -163,6 +169,8 @@ class supervisor_core final : public counted_object, public lowlevel::scope_note
     const std::string name_;
     nursery* nursery_ = nullptr;
     cancel_scope* scope_ = nullptr;
+    bool is_managed_ = false;                  // the manager has been started
+    const child_slot* outer_child_ = nullptr;  // of another supervisor, in which this one is open
     std::optional<lowlevel::alarm> alarm_;
     std::optional<scope_handle> body_;
 

@@ -85,7 +85,7 @@ std::vector<supervisor_core::told> supervisor_core::take_news() {
     std::sort(result.begin(), result.end(),
               [](const told& a, const told& b) { return a.child->id < b.child->id; });
     if (body_ended) body_deadline_ = time_point::max();
-    if (body_error) {
+    if (body_error && !is_about_closing(body_error)) {
         primary_is_of_body_ = !primary_;
         fail(body_error);
     } else if (stop_all) {
@@ -95,6 +95,7 @@ std::vector<supervisor_core::told> supervisor_core::take_news() {
 }
 
 void supervisor_core::hear_requests(child_slot& child, const child_slot::news& news) {
+    if (child.pierce_is_due) climb(child);
     if (child.is_over() || closing_) return;  // closing stops all of them, in its order
     if (news.fresh && !joins_group_restart(child) &&
         group_.now_in != group_restart::phase::starting)
@@ -135,6 +136,7 @@ void supervisor_core::start_incarnation(child_slot& child) {
     if (number > 1) child.restarts.store(number - 1, order::relaxed);
     child.ready_since = time_point::max();
     child.start_timed_out = false;
+    child.pierce_is_due = false;
     child.purpose = stop_purpose::none;
     child.why.store(exit_reason::cancelled, order::relaxed);
     child.own_verdict = verdict::restart;
@@ -163,6 +165,7 @@ void supervisor_core::became_ready(child_slot& child) {
 
 void supervisor_core::has_ended(child_slot& child, child_outcome& outcome) {
     child.runs = false;
+    child.pierce_is_due = false;
     set_deadline(child, time_point::max());
     if (outcome.policy_error) {
         log(event::escalated, &child, outcome.policy_error);
@@ -284,7 +287,7 @@ void supervisor_core::stop_for_good(child_slot& child) {
     }
 }
 
-// A member of a group restart that is down is started with its group.
+// A member of a group restart that doesn't run is started with its group.
 void supervisor_core::restart_alone(child_slot& child) {
     if (child.runs)
         ask_to_stop(child, stop_purpose::restart_alone);

@@ -87,6 +87,9 @@ class child_slot : public counted_object, public lowlevel::scope_note, public ne
     lowlevel::atomic<std::uint64_t> restarts{0};
     lowlevel::atomic<exit_reason> why{exit_reason::cancelled};  // the incarnation has to end
 
+    // Supervisors open inside the incarnation, not counting those inside further children.
+    lowlevel::atomic<std::uint32_t> mutable supervisors_inside{0};
+
     // The incarnation's own: what an actor's on_error said.
     verdict own_verdict = verdict::restart;
 
@@ -111,6 +114,7 @@ class child_slot : public counted_object, public lowlevel::scope_note, public ne
     bool runs = false;  // its task is alive
     bool was_ever_ready = false;
     bool start_timed_out = false;
+    bool pierce_is_due = false;  // held back for a supervisor inside
     stop_purpose purpose = stop_purpose::none;
     time_point asked_at = {};
     time_point deadline = time_point::max();  // of its state

@@ -90,8 +90,10 @@ task<R> run_supervisor(kept_options options, F body) {
     bool stop_goes_on = false;
     {
         scope_block around_body;
-        block.enter_body(around_body.scope());
-        co_await settle(result, [&] { return body_task(body, block.get()); });
+        co_await settle(result, [&] {
+            block.enter_body(around_body.scope());
+            return body_task(body, block.get());
+        });
         body_cause = around_body.scope().cause();
         stop_goes_on = around_body.leave(result.stopped);
     }
