@@ -6,8 +6,10 @@
 
 #include <fmt/format.h>
 
+#include <new>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 namespace covey::detail {
 
@@ -198,28 +200,31 @@ void actor_cell::drain(dead_letter_reason why) noexcept {
         &why);
 }
 
-// Each message queued now is taken once; what stays goes to the end, so the order is as before.
+// In one step, so that what stays keeps its order among what is told meanwhile.
 void actor_cell::drain_if(dead_letter_reason why,
                           bool (*matches)(void* context, std::uint32_t sender),
                           void* context) noexcept {
-    struct sieve {
-        dead_letter_reason why;
+    struct question {
         bool (*matches)(void* context, std::uint32_t sender);
         void* context;
-        endpoint& back;
-        std::size_t left;
-    } work{why, matches, context, send_.end(), queued()};
-    if (work.left == 0) return;
-    take_queued(
-        [](void* of, envelope& message) {
-            sieve& each = *static_cast<sieve*>(of);
-            if (each.matches(each.context, message.sender))
-                message.discard(each.why, nullptr, true);
-            else
-                static_cast<void>(force_send(each.back, &message));
-            return --each.left != 0;
-        },
-        &work);
+    } asked{matches, context};
+    const auto matches_envelope = [](void* of, const void* value) {
+        const auto& [test, its_context] = *static_cast<question*>(of);
+        return test(its_context, static_cast<const envelope*>(value)->sender);
+    };
+    try {
+        std::vector<envelope> taken;  // made empty, filled by the channel
+        for (;;) {
+            taken.resize(queued());
+            const std::size_t count =
+                take_matching(receive_.end(), taken.data(), taken.size(), &asked, matches_envelope);
+            if (count == unbounded_capacity) continue;  // there are more by now
+            for (std::size_t i = 0; i != count; ++i) taken[i].discard(why, nullptr, true);
+            return;
+        }
+    } catch (const std::bad_alloc&) {
+        drain(why);  // nobody's message is handled twice, so it is the safe side
+    }
 }
 
 void actor_cell::end(exit_reason reason, const std::exception_ptr& error) noexcept {

@@ -194,6 +194,29 @@ void channel_core::receive_available(const endpoint& through, std::size_t most, 
     woken.wake_all();
 }
 
+std::size_t channel_core::take_matching(void* array, std::size_t room, void* context,
+                                        bool (*matches)(void* context,
+                                                        const void* value)) noexcept {
+    wake_list woken;
+    std::size_t taken = 0;
+    {
+        const locked held(lock_);
+        if (buffer_.count() > room) return unbounded_capacity;
+        for (std::size_t left = buffer_.count(); left != 0; --left) {
+            if (!matches(context, buffer_.front())) {
+                buffer_.rotate();
+                continue;
+            }
+            type_.move(static_cast<unsigned char*>(array) + taken * type_.size, buffer_.front());
+            buffer_.drop_front();
+            ++taken;
+        }
+        while (wait_node* sender = admit_sender_locked()) woken.add(*sender);
+    }
+    woken.wake_all();
+    return taken;
+}
+
 bool channel_core::is_closed(const endpoint& asked) noexcept {
     const locked held(lock_);
     return asked.closed_;
@@ -448,6 +471,11 @@ try_received try_receive_now(endpoint& used, void* slot) {
         case channel_core::received::ended: throw_end(core);
     }
     return try_received::would_block;
+}
+
+std::size_t take_matching(endpoint& used, void* array, std::size_t room, void* context,
+                          bool (*matches)(void* context, const void* value)) noexcept {
+    return used.core().take_matching(array, room, context, matches);
 }
 
 void receive_available(endpoint& used, std::size_t most, void* context,

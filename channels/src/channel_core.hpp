@@ -55,6 +55,10 @@ class channel_core {
     void receive_available(const endpoint& through, std::size_t most, void* context,
                            void (*take)(void* context, void* value) noexcept) noexcept;
 
+    [[nodiscard]] std::size_t take_matching(void* array, std::size_t room, void* context,
+                                            bool (*matches)(void* context,
+                                                            const void* value)) noexcept;
+
     [[nodiscard]] lowlevel::spin_lock& lock() noexcept { return lock_; }
     [[nodiscard]] lowlevel::wait_list& waiting(endpoint::side which) noexcept {
         return which == endpoint::side::send ? senders_ : receivers_;

@@ -61,6 +61,15 @@ void ring::drop_front() noexcept {
     if (count_ == 0 && slots_ > 1 && slots_ * type_->size > bytes_to_give_back) release_storage();
 }
 
+// In a full ring its slot is the one after the last.
+void ring::rotate() noexcept {
+    if (count_ != slots_) {
+        type_->move(place(count_), front());
+        type_->destroy(front());
+    }
+    first_ = first_ + 1 == slots_ ? 0 : first_ + 1;
+}
+
 void ring::swap(ring& other) noexcept {
     std::swap(storage_, other.storage_);
     std::swap(slots_, other.slots_);

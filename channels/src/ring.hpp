@@ -27,6 +27,8 @@ class ring {
     // The oldest one, and its end after somebody has moved from it.
     [[nodiscard]] void* front() noexcept { return place(0); }
     void drop_front() noexcept;
+    // Moves the oldest one to the end, as the newest.
+    void rotate() noexcept;
 
     // Both of the same type.
     void swap(ring& other) noexcept;

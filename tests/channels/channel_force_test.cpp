@@ -155,3 +155,39 @@ TEST_CASE("a burst beyond the capacity gives its memory back and leaves the chan
         CHECK(tested.drained() == "1 ");
     });
 }
+
+TEST_CASE("take_matching takes what matches in one step, and leaves the rest in order") {
+    constexpr auto is_odd = [](void*, const void* value) {
+        return (*static_cast<const big*>(value))[0] % 2 == 1;
+    };
+    for (const std::size_t capacity : {4U, 5U, 8U}) {
+        support::run_virtual([&]() -> covey::task<> {
+            const channel tested(capacity);
+            // Somewhere in the ring, so that it wraps.
+            for (int i = 0; i < 3; ++i) CHECK(tested.try_send(i));
+            CHECK(tested.drained() == "0 1 2 ");
+            int sent = 0;
+            while (tested.try_send(sent)) ++sent;
+            co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+                for (int i = 100; i < 102; ++i) {
+                    nursery.start_soon(
+                        [&, i]() -> covey::task<> { co_await sending(tested.tx, i); });
+                    co_await covey::testing::wait_all_tasks_blocked();
+                }
+                big taken[8] = {};
+                CHECK(covey::detail::take_matching(tested.rx.end(), taken, 3, nullptr, is_odd) ==
+                      covey::detail::unbounded_capacity);
+                CHECK(tested.rx.statistics().current_buffer_used == capacity);
+                const std::size_t count =
+                    covey::detail::take_matching(tested.rx.end(), taken, 8, nullptr, is_odd);
+                CHECK(count == capacity / 2);
+                for (std::size_t i = 0; i < count; ++i)
+                    CHECK(taken[i][0] == static_cast<int>(2 * i + 1));
+                CHECK(tested.rx.statistics().tasks_waiting_send == 0);
+                std::string rest;
+                for (int i = 0; i < sent; i += 2) rest += std::to_string(i) + " ";
+                CHECK(tested.drained() == rest + "100 101 ");
+            });
+        });
+    }
+}

@@ -204,5 +204,12 @@ enum class try_received : std::uint8_t { value, would_block };
 void receive_available(endpoint& used, std::size_t most, void* context,
                        void (*take)(void* context, void* value) noexcept) noexcept;
 
+// Takes every buffered value for which matches() is true, in order, to the elements of an array;
+// the others stay, in order, and senders that wait come after them. Gives how many it took; where
+// more than `room` values are buffered, SIZE_MAX, and nothing was done. O(n) under the lock.
+[[nodiscard]] std::size_t take_matching(endpoint& used, void* array, std::size_t room,
+                                        void* context,
+                                        bool (*matches)(void* context, const void* value)) noexcept;
+
 }  // namespace detail
 }  // namespace covey
