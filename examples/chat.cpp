@@ -61,9 +61,7 @@ class member : public covey::actor {
     // Who reads is a task of this incarnation: it ends with it, and if it fails, so does the
     // member.
     covey::task<> on_start() override {
-        children().start_soon(
-            [this](covey::receive_channel<line> lines) { return read(std::move(lines)); },
-            room_.subscribe(own_.capacity, own_.when_full));
+        children().start_soon(&member::read, this, room_.subscribe(own_.capacity, own_.when_full));
         co_return;
     }
 
