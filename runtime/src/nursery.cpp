@@ -245,6 +245,14 @@ void nursery_block::body_failed(const std::exception_ptr& error) noexcept {
 
 bool nursery_block::stop_a_service() noexcept {
     runtime_core& core = *nursery_.scope_.core_;
+    {
+        const mutex_guard held(core.tree_lock());
+        if (nursery_.services_.back() == nullptr && is_joined_locked(nursery_)) {
+            nursery_.open_ = false;
+            return false;
+        }
+    }
+    // Made without the lock, and only for a nursery that has services.
     cancel_cause* cause =
         scope_tree::make_cause("body and children of the service's nursery are done", {});
     ready_chain cancelled;
