@@ -168,36 +168,14 @@ void actor_cell::refuse() noexcept {
     drain(dead_letter_reason::stopped);
 }
 
-// Gives each queued message to take(), which says whether to go on.
-void actor_cell::take_queued(bool (*take)(void* context, envelope& message),
-                             void* context) noexcept {
-    struct slot {
-        alignas(envelope) unsigned char place[sizeof(envelope)];
-        bool is_filled = false;
-    };
-    for (bool more = true; more;) {
-        slot next;
-        // Unlike a try_receive this doesn't throw where the actor has ended: each of them does.
-        receive_available(receive_.end(), 1, &next, [](void* into, void* value) noexcept {
-            auto& to = *static_cast<slot*>(into);
-            envelope_element.move(to.place, value);
-            to.is_filled = true;
-        });
-        if (!next.is_filled) return;
-        envelope& message = *std::launder(reinterpret_cast<envelope*>(next.place));
-        more = take(context, message);
-        message.~envelope();
-    }
-}
-
 void actor_cell::drain(dead_letter_reason why) noexcept {
-    take_queued(
-        [](void* context, envelope& message) {
-            const auto reason = *static_cast<dead_letter_reason*>(context);
-            message.discard(reason, nullptr, reason == dead_letter_reason::restarted);
-            return true;
-        },
-        &why);
+    for (;;) {
+        envelope next;  // empty, filled by the channel
+        // Unlike a try_receive this doesn't throw where the actor has ended: each of them does.
+        receive_available(receive_.end(), 1, &next, envelope_element.move);
+        if (next.is_empty()) return;
+        next.discard(why, nullptr, why == dead_letter_reason::restarted);
+    }
 }
 
 // In one step, so that what stays keeps its order among what is told meanwhile.

@@ -128,7 +128,6 @@ class actor_cell final : public actor_cell_base {
     ~actor_cell() override = default;
     actor_cell(const actor_type& type, const child_options& options, endpoint_pair mailbox);
     void refuse_locked() noexcept;
-    void take_queued(bool (*take)(void* context, envelope& message), void* context) noexcept;
 
     // Constant. The mailbox comes first: its ends are owned before anything may throw.
     mailbox_end send_;     // any thread
