@@ -79,7 +79,7 @@ class actor {
     // for room in the mailbox nor is dropped. Throws std::logic_error when no handle() takes
     // exactly an M (a template doesn't count), std::invalid_argument for a negative delay. Cost: a
     // task.
-    template <class Rep, class Period, class M>
+    template <class M, class Rep, class Period>
     void send_after(std::chrono::duration<Rep, Period> delay, M message) {
         const detail::message_type& type =
             own_message(&detail::type_tag<M>, "send_after", &detail::spelled_type<M>);
@@ -89,7 +89,7 @@ class actor {
     }
     // Tells this actor a copy of the message each time that long has passed. While one is still in
     // the mailbox, no other is put there. Throws as send_after does, and for no delay at all.
-    template <class Rep, class Period, class M>
+    template <class M, class Rep, class Period>
     void send_every(std::chrono::duration<Rep, Period> delay, M message) {
         static_assert(std::is_copy_constructible_v<M>,
                       "covey: send_every sends a copy each time: the message has to be copyable");

@@ -37,7 +37,7 @@ class clockwork : public covey::actor {
     explicit clockwork(trace& log) : log_(log) {}
     void handle(const tick& message) { log_.note(message.text + at()); }
     void handle(every message) { send_every(message.period, tick()); }
-    void handle(once message) { send_after(message.delay, tick{message.text}); }
+    void handle(once message) { send_after<tick>(message.delay, {message.text}); }
     covey::task<> handle(nap message) { co_await covey::sleep_for(message.length); }
     void handle(const word& message) { log_.note(message.text); }
 
