@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <exception>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -179,6 +180,39 @@ covey::task<> show_herd(double jitter) {
     fmt::print("\n");
 }
 
+// Starting anew doesn't heal a mistake in the program.
+covey::verdict by_kind(const covey::child_info& child, const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const std::logic_error&) {
+        fmt::print("  {}, incarnation {}: escalate\n", child.name, child.incarnation);
+        return covey::verdict::escalate;
+    } catch (...) {
+        fmt::print("  {}, incarnation {}: restart\n", child.name, child.incarnation);
+        return covey::verdict::restart;
+    }
+}
+
+covey::task<> log_in(int& attempts) {
+    co_await covey::sleep_for(1s);
+    if (++attempts < 3) throw std::runtime_error("no connection");
+    throw std::invalid_argument("no such user");
+}
+
+covey::task<> show_verdicts() {
+    fmt::print("\nerrors of two kinds\n");
+    int attempts = 0;
+    const auto ended = co_await covey::attempt(covey::with_supervisor(
+        {.name = "mail", .decide = by_kind}, [&](covey::supervisor& owner) -> covey::task<> {
+            co_await owner.start({.name = "login"}, log_in, std::ref(attempts));
+        }));
+    try {
+        std::rethrow_exception(ended.error());
+    } catch (const covey::exception_group& error) {
+        fmt::print("{}\n", error.what());
+    }
+}
+
 covey::task<> show_all() {
     co_await show_sequence();
     co_await show_budgets();
@@ -186,6 +220,7 @@ covey::task<> show_all() {
     fmt::print("\nsix children that fail together come back after\n  jitter\n");
     co_await show_herd(0);
     co_await show_herd(0.2);
+    co_await show_verdicts();
 }
 
 }  // namespace
