@@ -13,7 +13,7 @@
 #include <covey/cancel_scope.hpp>
 #include <covey/detail/counted.hpp>
 #include <covey/detail/prototype.hpp>
-#include <covey/detail/settle.hpp>
+#include <covey/lowlevel/block.hpp>
 #include <covey/lowlevel/intrusive_list.hpp>
 #include <covey/lowlevel/scope_note.hpp>
 #include <covey/lowlevel/suspension.hpp>

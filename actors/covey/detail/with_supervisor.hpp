@@ -3,8 +3,7 @@
 
 // The coroutines behind with_supervisor and supervisor::start. Included by supervisor.hpp.
 
-#include <covey/detail/scope_block.hpp>
-#include <covey/detail/with_nursery.hpp>
+#include <covey/lowlevel/block.hpp>
 #include <covey/supervisor.hpp>
 
 namespace covey {
