@@ -53,9 +53,10 @@ covey::task<> crawl(int& attempts) {
         .backoff = every_second,
         .name = "crawler",
     };
-    co_await covey::with_supervisor(options, [&](covey::supervisor& inner) -> covey::task<> {
+    const auto body = [&](covey::supervisor& inner) -> covey::task<> {
         co_await inner.start({.name = "fetch"}, fetch, std::ref(attempts));
-    });
+    };
+    co_await covey::with_supervisor(options, body);
 }
 
 covey::task<> search() {
@@ -65,11 +66,11 @@ covey::task<> search() {
         .backoff = every_second,
         .name = "search",
     };
-    const auto result = co_await covey::attempt(
-        covey::with_supervisor(options, [&](covey::supervisor& outer) -> covey::task<> {
-            co_await outer.start({.name = "crawler"}, crawl, std::ref(attempts));
-            co_await outer.start({.name = "look"}, look_around);
-        }));
+    const auto body = [&](covey::supervisor& outer) -> covey::task<> {
+        co_await outer.start({.name = "crawler"}, crawl, std::ref(attempts));
+        co_await outer.start({.name = "look"}, look_around);
+    };
+    const auto result = co_await covey::attempt(covey::with_supervisor(options, body));
     say(fmt::format("{} attempts, then", attempts));
     try {
         std::rethrow_exception(result.error());
