@@ -38,7 +38,7 @@ covey::task<> serve_and_say_goodbye() {
 
 using service = covey::task<> (*)();
 
-// Starts children until a second has passed, and is then cancelled from outside: as by Ctrl-C.
+// Starts children until a second has passed, and is then cancelled from outside.
 template <class F>
 covey::task<> show(const char* title, covey::supervisor_options options, F start_children) {
     std::optional<covey::supervisor_handle> log;
