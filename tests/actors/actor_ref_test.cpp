@@ -123,6 +123,9 @@ TEST_CASE("an lvalue is copied, when it is told and when it isn't accepted") {
         co_await ref.tell(message);
         CHECK(ref.try_tell(message));
         CHECK(message.text == long_text);
+        const note constant{long_text};
+        co_await ref.tell(std::move(constant));  // moving from a constant is copying
+        CHECK(constant.text == long_text);
         ref.stop();
         co_await ref.watch();
         CHECK_THROWS_AS(ref.try_tell(message), covey::actor_stopped_error);

@@ -58,7 +58,8 @@ class outgoing {
              S&& message)
         : letter(target, only_incarnation) {
         letter.box.template put<M>(type, std::forward<S>(message));
-        if constexpr (!std::is_lvalue_reference_v<S>) source_ = message_source<M>(message);
+        if constexpr (!std::is_lvalue_reference_v<S> && !std::is_const_v<S>)
+            source_ = message_source<M>(message);
     }
     outgoing(outgoing&&) noexcept = default;
 
