@@ -52,8 +52,9 @@ class actor_slot final : public child_slot, private incarnation_host, private ac
         became_ready();
         if (is_asked_to_stop()) cell_->stop_incarnation(cell_->incarnation());
     }
+    // An idle actor sees a stop() at its mailbox, maybe before the manager has heard of it.
     [[nodiscard]] exit_reason why_stopped() const noexcept override {
-        return why.load(lowlevel::order::relaxed);
+        return cell_->is_stopping() ? exit_reason::stopped : why.load(lowlevel::order::relaxed);
     }
     [[nodiscard]] bool restarts_after(verdict decided) const noexcept override {
         return decided == verdict::restart && options.restart != restart::temporary;
