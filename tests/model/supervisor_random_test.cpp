@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 TEST_CASE("random trees of supervisors keep the rules of the model (SV1 to SV19)") {
     model::tally sums;
-    for (const std::uint64_t seed : support::seeds(support::rounds(5000))) {
+    for (const std::uint64_t seed : support::seeds(support::rounds(3000))) {
         INFO("COVEY_SEED=" << seed);
         model::world in(1ms);
         support::run_virtual(
