@@ -16,7 +16,7 @@
 namespace covey {
 
 // What a handler can ask about the request that it answers.
-class current_request {
+class request_status {
  public:
     // Whether its asker doesn't wait any more. A message that was told has none.
     [[nodiscard]] bool caller_gone() const noexcept;
@@ -26,7 +26,7 @@ class current_request {
 
  private:
     friend class actor;
-    current_request(detail::counted_ref<detail::reply_core> reply, bool is_of_this_run) noexcept
+    request_status(detail::counted_ref<detail::reply_core> reply, bool is_of_this_run) noexcept
         : reply_(std::move(reply)), is_of_this_run_(is_of_this_run) {}
 
     detail::counted_ref<detail::reply_core> reply_;
@@ -101,7 +101,7 @@ class actor {
     }
 
     // About the message being handled.
-    [[nodiscard]] current_request request() const;
+    [[nodiscard]] request_status current_request() const;
 
     // This actor's own address; A is its class. Throws std::logic_error for another one.
     template <class A>
@@ -109,7 +109,7 @@ class actor {
         return detail::ref_access::make<actor_ref<A>>(own_cell(&detail::type_tag<A>));
     }
     // Ends this actor for good after the message in progress, as actor_ref::stop() does.
-    void stop() const;
+    void stop_self() const;
 
     // What all of these throw in a constructor or destructor, where there is no incarnation:
     // std::logic_error.

@@ -152,8 +152,8 @@ class typed_address : public actor_address {
     // actor_stopped_error where it never was begun, callee_failed_error where it was and won't be
     // answered; would_deadlock_error from a handler of the same actor, and where handlers would
     // wait for each other. The asker's deadline and cancellation travel along: a request whose
-    // asker has gone is skipped, and its handler can see it in actor::request(). A handler that has
-    // begun isn't stopped. A checkpoint. Cost: one allocation. (SV26-SV29)
+    // asker has gone is skipped, and its handler can see it in actor::current_request(). A handler
+    // that has begun isn't stopped. A checkpoint. Cost: one allocation. (SV26-SV29)
     template <class M>
     [[nodiscard]] auto ask(M&& message) const {
         using sent = std::decay_t<M>;

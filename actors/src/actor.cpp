@@ -390,8 +390,8 @@ task<> send_repeatedly(duration period, cell_ref cell, std::uint32_t number, tic
 
 }  // namespace detail
 
-bool current_request::caller_gone() const noexcept { return reply_ && reply_->is_abandoned(); }
-time_point current_request::deadline() const noexcept {
+bool request_status::caller_gone() const noexcept { return reply_ && reply_->is_abandoned(); }
+time_point request_status::deadline() const noexcept {
     return is_of_this_run_ ? reply_->deadline : time_point::max();
 }
 
@@ -414,13 +414,13 @@ detail::incarnation& actor::life(const char* attempt) const {
 
 cancel_scope& actor::scope() const { return life("scope").scope(); }
 nursery& actor::children() const { return life("children").children(); }
-void actor::stop() const { life("stop").cell().stop(); }
+void actor::stop_self() const { life("stop_self").cell().stop(); }
 
-current_request actor::request() const {
-    const detail::incarnation& life = this->life("request");
+request_status actor::current_request() const {
+    const detail::incarnation& life = this->life("current_request");
     detail::reply_core* reply = life.reply_in_progress();
-    if (reply == nullptr) return current_request({}, false);
-    return current_request(detail::counted_ref<detail::reply_core>::to(*reply),
+    if (reply == nullptr) return request_status({}, false);
+    return request_status(detail::counted_ref<detail::reply_core>::to(*reply),
                            life.is_of_run(reply->run));
 }
 

@@ -92,7 +92,7 @@ class teller : public covey::actor {
     void handle(paid) {
         if (++replies_ < sizes_.transfers) return;
         for (const auto& each : accounts_) each.stop();
-        stop();
+        stop_self();
     }
 
  private:

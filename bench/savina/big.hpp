@@ -97,7 +97,7 @@ class worker : public covey::actor {
 inline void sink::handle(finished) {
     if (--left_ != 0) return;
     for (const auto& each : *crowd_) each.stop();
-    stop();
+    stop_self();
 }
 
 inline covey::task<values> big(sizes size) {

@@ -90,7 +90,7 @@ class producer : public covey::actor {
             post(manager_, item{last_, self<producer>()});
         } else {
             post(manager_, producer_done{});
-            stop();
+            stop_self();
         }
     }
 
@@ -151,7 +151,7 @@ inline void manager::end_if_done() {
     if (totals_.producers_done != static_cast<std::int64_t>(sizes_.producers)) return;
     if (idle_consumers_.size() != sizes_.consumers) return;
     for (const auto& each : idle_consumers_) each.stop();
-    stop();
+    stop_self();
 }
 
 inline covey::task<values> bounded_buffer(sizes size) {

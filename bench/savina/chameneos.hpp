@@ -53,7 +53,7 @@ class mall : public covey::actor {
     void handle(meet message);
     void handle(meeting_count message) {
         sum_ += message.meetings;
-        if (--open_ == 0) stop();
+        if (--open_ == 0) stop_self();
     }
 
  private:
@@ -82,7 +82,7 @@ class creature : public covey::actor {
     void handle(close) {
         own_ = colour::faded;
         post(mall_, meeting_count{meetings_});
-        stop();
+        stop_self();
     }
 
  private:

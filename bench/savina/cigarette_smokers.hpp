@@ -77,7 +77,7 @@ inline void arbiter::handle(started) {
         return;
     }
     for (const auto& each : smokers_) each.stop();
-    stop();
+    stop_self();
 }
 
 inline void arbiter::choose() {

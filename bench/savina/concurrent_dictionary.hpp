@@ -96,7 +96,7 @@ class worker : public covey::actor {
                 if (!found) ++misses_;
             }
         }
-        stop();
+        stop_self();
     }
 
  private:

@@ -100,7 +100,7 @@ class worker : public covey::actor {
                 co_await list_.ask(contains{random_.next_int()});
             }
         }
-        stop();
+        stop_self();
     }
 
  private:

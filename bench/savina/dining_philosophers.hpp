@@ -47,7 +47,7 @@ class arbiter : public covey::actor {
     void handle(const hungry& message);
     void handle(done message) { set(message.seat, false); }
     void handle(leave) {
-        if (--present_ == 0) stop();
+        if (--present_ == 0) stop_self();
     }
 
  private:
@@ -81,7 +81,7 @@ class philosopher : public covey::actor {
             post(self<philosopher>(), begin{});
         } else {
             post(arbiter_, leave{});
-            stop();
+            stop_self();
         }
     }
 

@@ -32,7 +32,7 @@ class caller : public covey::actor {
 
     void handle(response message) {
         result_ = message.value;
-        stop();
+        stop_self();
     }
 
  private:
@@ -65,7 +65,7 @@ class call : public covey::actor {
  private:
     void respond(std::int64_t result) {
         post(parent_, response{result});
-        stop();
+        stop_self();
     }
 
     const covey::recipient<response> parent_;

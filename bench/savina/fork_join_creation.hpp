@@ -28,7 +28,7 @@ class one_shot : public covey::actor {
         const double sine = std::sin(37.2);
         result_ = sine * sine;
         ++completions_;
-        stop();
+        stop_self();
     }
 
  private:

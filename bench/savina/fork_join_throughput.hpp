@@ -31,7 +31,7 @@ class worker : public covey::actor {
     void handle(job) {
         const double sine = std::sin(37.2);
         result_ += sine * sine;
-        if (++done_ == jobs_) stop();
+        if (++done_ == jobs_) stop_self();
     }
 
  private:

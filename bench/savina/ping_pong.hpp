@@ -42,7 +42,7 @@ class pinger : public covey::actor {
             post(self<pinger>(), start_round{});
         } else {
             other_.stop();
-            stop();
+            stop_self();
         }
     }
 

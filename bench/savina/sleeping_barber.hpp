@@ -82,7 +82,7 @@ class room : public covey::actor {
     void close_if_quiet() {
         if (!is_closing_ || !barber_sleeps_) return;
         barber_.stop();
-        stop();
+        stop_self();
     }
 
     const std::size_t capacity_;
@@ -102,7 +102,7 @@ class factory : public covey::actor {
     void handle(done) {
         if (++totals_.haircuts < static_cast<std::int64_t>(sizes_.customers)) return;
         post(room_, close{});
-        stop();
+        stop_self();
     }
 
  private:
@@ -126,7 +126,7 @@ class customer : public covey::actor {
     void handle(begin) {}
     void handle(done) {
         post(factory_, done{});
-        stop();
+        stop_self();
     }
 
  private:

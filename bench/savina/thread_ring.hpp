@@ -50,7 +50,7 @@ class member : public covey::actor {
     }
     void handle(leave message) {
         if (message.members_left > 1) post(next_, leave{message.members_left - 1});
-        stop();
+        stop_self();
     }
 
  private:

@@ -449,7 +449,7 @@ TEST_CASE("an actor can cancel its own scope, and stop itself") {
         void handle(const note& message) {
             log_.note(message.text);
             if (message.text == "cancel") scope().cancel("enough");
-            if (message.text == "stop") stop();
+            if (message.text == "stop") stop_self();
         }
         covey::task<> handle(int) {
             scope().cancel();

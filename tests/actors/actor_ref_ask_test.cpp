@@ -296,7 +296,7 @@ TEST_CASE("a handler sees until when its asker waits, and whether it has gone (S
     struct watchful : covey::actor {
         explicit watchful(trace& log) : log_(log) {}
         covey::task<int> handle(look) {
-            const covey::current_request asked = request();
+            const covey::request_status asked = current_request();
             CHECK(asked.deadline() == covey::now() + 2s);
             CHECK_FALSE(asked.caller_gone());
             co_await covey::sleep_for(3s);
@@ -305,8 +305,8 @@ TEST_CASE("a handler sees until when its asker waits, and whether it has gone (S
             co_return 1;
         }
         void handle(note) {
-            CHECK_FALSE(request().caller_gone());
-            CHECK(request().deadline() == covey::time_point::max());
+            CHECK_FALSE(current_request().caller_gone());
+            CHECK(current_request().deadline() == covey::time_point::max());
             log_.note("told");
         }
         trace& log_;

@@ -250,7 +250,7 @@ TEST_CASE("the end of an actor and the cancellation of who watches it, in one st
                 ~ending() override {
                     if (cancels_) watcher_.scope->cancel();
                 }
-                void handle(int) { stop(); }
+                void handle(int) { stop_self(); }
                 observed& watcher_;
                 const bool cancels_;
             };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <covey/actor.hpp>
 
+#include "support/actors.hpp"
 #include "support/catch.hpp"
 #include "support/run_virtual.hpp"
 
@@ -59,5 +60,42 @@ TEST_CASE("an actor in a nursery handles what it is told and answers what it is 
             const covey::down end = co_await ref.watch();
             CHECK(end.reason == covey::exit_reason::stopped);
         });
+    });
+}
+
+// A member of the base class hides a type of that name in every actor: so the base has few, and no
+// verb that is a message's name.
+namespace {
+
+struct stop {};
+struct request {};
+struct start {};
+struct ask {};
+struct tell {};
+struct watch {};
+struct name {};
+struct id {};
+
+class common_names : public covey::actor {
+ public:
+    int handle(stop) { return 1; }
+    int handle(request) { return 2; }
+    int handle(start) { return 3; }
+    int handle(ask) { return 4; }
+    int handle(tell) { return 5; }
+    int handle(watch) { return 6; }
+    int handle(name) { return 7; }
+    int handle(id) { return 8; }
+};
+
+}  // namespace
+
+TEST_CASE("messages may have the names that messages often have") {
+    support::with_actors([](covey::nursery& nursery, support::trace&) -> covey::task<> {
+        const auto ref = co_await covey::start_actor<common_names>(nursery, {});
+        CHECK(co_await ref.ask(stop{}) == 1);
+        CHECK(co_await ref.ask(request{}) == 2);
+        CHECK(co_await ref.ask(id{}) == 8);
+        ref.stop();
     });
 }
