@@ -421,7 +421,7 @@ request_status actor::current_request() const {
     detail::reply_core* reply = life.reply_in_progress();
     if (reply == nullptr) return request_status({}, false);
     return request_status(detail::counted_ref<detail::reply_core>::to(*reply),
-                           life.is_of_run(reply->run));
+                          life.is_of_run(reply->run));
 }
 
 const detail::message_type& actor::own_message(const void* tag, const char* attempt,

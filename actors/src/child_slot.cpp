@@ -53,8 +53,8 @@ child_info child_slot::info() const {
 
 std::string child_slot::describe() const {
     const child_info now = info();
-    return fmt::format("child '{}', {}, incarnation {}, {} restarts", now.name,
-                       to_string(now.state), now.incarnation, now.restarts);
+    return fmt::format("child '{}', {}, incarnation {}, {} {}", now.name, to_string(now.state),
+                       now.incarnation, now.restarts, now.restarts == 1 ? "restart" : "restarts");
 }
 
 namespace {

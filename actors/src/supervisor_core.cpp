@@ -267,8 +267,9 @@ std::vector<std::string> supervisor_core::details() const {
             case child_state::absent:
             case child_state::down:
             case child_state::backoff:
-                lines.push_back(fmt::format("child '{}': {}, {} restarts", info.name,
-                                            to_string(info.state), info.restarts));
+                lines.push_back(fmt::format("child '{}': {}, {} {}", info.name,
+                                            to_string(info.state), info.restarts,
+                                            info.restarts == 1 ? "restart" : "restarts"));
                 break;
             default: break;
         }

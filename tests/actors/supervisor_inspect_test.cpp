@@ -32,7 +32,7 @@ TEST_CASE("the task tree tells a supervisor's name, strategy, and children") {
             });
         CHECK_THAT(tree, Contains("supervisor 'shop', one_for_one, 3 children"));
         CHECK_THAT(tree, Contains("child 'till', running, incarnation 1, 0 restarts"));
-        CHECK_THAT(tree, Contains("child 'guard', running, incarnation 2, 1 restarts"));
+        CHECK_THAT(tree, Contains("child 'guard', running, incarnation 2, 1 restart"));
         CHECK_THAT(tree, Contains("child 'clerk': backoff, 0 restarts"));
         CHECK_THAT(tree, Contains("supervisor's manager"));
         INFO(tree);
