@@ -365,7 +365,8 @@ void supervisor_core::end_slot(child_slot& child, child_state state, exit_reason
     --living_;
     if (child.options.significant) {
         --significant_living_;
-        if (reason == exit_reason::finished || reason == exit_reason::failed) ++significant_ended_;
+        const bool by_itself = reason == exit_reason::finished || reason == exit_reason::failed;
+        if (by_itself && child.was_ever_ready) ++significant_ended_;
     }
     std::uint64_t forgotten = child.id.value;
     if (child.options.restart != restart::temporary && state != child_state::removed) {

@@ -233,6 +233,23 @@ TEST_CASE("a significant child that its owner stopped has not ended significantl
     }
 }
 
+// What never was there has not ended.
+TEST_CASE("a significant child whose first start fails has not ended significantly (SV6, SV8a)") {
+    for (const auto when : {close_when::any_significant, close_when::all_significant}) {
+        CHECK(closes_at(when, [](covey::supervisor& supervisor) -> covey::task<> {
+                  bool failed = false;
+                  try {
+                      co_await supervisor.start(significant,
+                                                [] { throw std::runtime_error("no start"); });
+                  } catch (const covey::start_failed_error&) {
+                      failed = true;
+                  }
+                  CHECK(failed);
+                  co_await supervisor.start({}, ends_at, 9s, false);
+              }) == 9s);
+    }
+}
+
 TEST_CASE("a restart is no end, significant or not (SV6)") {
     support::witness log;
     support::run_virtual([&]() -> covey::task<> {
