@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 // What is done about a child that nothing ends, when waiting for it is not wanted.
 #include "support/catch.hpp"
+#include "support/own_process.hpp"
 #include "support/supervision.hpp"
 
 #include <covey/lowlevel/alarm.hpp>
 
-#include <csignal>
 #include <stdexcept>
 #include <string>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 using namespace std::chrono_literals;
 using Catch::Matchers::Contains;
@@ -39,28 +36,7 @@ void stop_who_hears_nothing() {
 }  // namespace
 
 TEST_CASE("an unresponsive child ends the process if that is wanted, with the tree (SV11, SC12)") {
-    int ends[2];
-    REQUIRE(pipe(ends) == 0);
-    const pid_t child = fork();
-    if (child == 0) {
-        dup2(ends[1], STDERR_FILENO);
-        close(ends[0]);
-        const rlimit none{0, 0};
-        setrlimit(RLIMIT_CORE, &none);
-        static_cast<void>(std::signal(SIGABRT, SIG_DFL));
-        stop_who_hears_nothing();
-        _exit(0);
-    }
-    close(ends[1]);
-    std::string words;
-    char part[512];
-    for (ssize_t size = 0; (size = read(ends[0], part, sizeof(part))) > 0;)
-        words.append(part, static_cast<std::size_t>(size));
-    close(ends[0]);
-    int status = 0;
-    waitpid(child, &status, 0);
-    CHECK(WIFSIGNALED(status));
-    CHECK(WTERMSIG(status) == SIGABRT);
+    const std::string words = support::last_words_of(stop_who_hears_nothing);
     CHECK_THAT(words, Contains("covey: child 'deaf' of supervisor 'shop' doesn't end although its "
                                "shields were pierced"));
     CHECK_THAT(words, Contains("supervisor 'shop', one_for_one, 1 child"));
