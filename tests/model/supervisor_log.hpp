@@ -316,14 +316,14 @@ class log_judge {
     // ---- Errors: each in exactly one place (SV2, SV13, SV17)
 
     void judge_errors() {
-        const covey::exception_group* group = nullptr;
+        const covey::exception_group* whole = nullptr;
         std::vector<std::exception_ptr> raised;
         if (record_.raised) {
             ++sums_.raised;
             try {
                 std::rethrow_exception(record_.raised);
             } catch (const covey::exception_group& known) {
-                group = &known;
+                whole = &known;
                 raised.assign(known.exceptions().begin(), known.exceptions().end());
             } catch (...) {
                 expect(false, "what a supervisor raises is a group (SV13)");
@@ -353,7 +353,7 @@ class log_judge {
         }
         expect((must_raise != 0 || gave_up) == (record_.raised != nullptr),
                "it raises if there is an error to raise, and only then (SV13)");
-        const bool has_given_up = dynamic_cast<const covey::supervisor_gave_up*>(group) != nullptr;
+        const bool has_given_up = dynamic_cast<const covey::supervisor_gave_up*>(whole) != nullptr;
         expect(gave_up == has_given_up, "giving up is raised as such (SV17)");
 
         for (const std::exception_ptr& error : record_.child_errors) {

@@ -19,7 +19,7 @@ TEST_CASE("random trees of supervisors keep the rules on several workers _mt (SV
     for (std::uint64_t seed = 1; seed <= rounds; ++seed) {
         INFO("dice seed " << seed);
         model::world in(20us);
-        support::run_mt(2 + seed % 3, seed,
+        support::run_mt(2 + static_cast<unsigned>(seed % 3), seed,
                         [&]() -> covey::task<> { co_await model::tree(in, support::dice(seed)); });
         REQUIRE(model::judge(in, false, sums) == "");
     }
