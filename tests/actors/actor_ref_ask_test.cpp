@@ -58,11 +58,23 @@ TEST_CASE("ask gives what the handler returns, whatever its kind") {
     };
     support::with_actors([](covey::nursery& nursery, trace&) -> covey::task<> {
         const auto ref = co_await covey::start_actor<all_kinds>(nursery, {});
-        CHECK(co_await ref.ask(by_value()) == 1);
-        CHECK(co_await ref.ask(by_reference()) == "four");
-        CHECK(*co_await ref.ask(moving()) == 2);
+        {
+            const auto got = co_await ref.ask(by_value());
+            CHECK(got == 1);
+        }
+        {
+            const auto got = co_await ref.ask(by_reference());
+            CHECK(got == "four");
+        }
+        {
+            const auto got = co_await ref.ask(moving());
+            CHECK(*got == 2);
+        }
         co_await ref.ask(nothing());
-        CHECK(*co_await ref.ask(later()) == 3);
+        {
+            const auto got = co_await ref.ask(later());
+            CHECK(*got == 3);
+        }
         CHECK(support::elapsed() == 1s);
         co_await ref.ask(nothing_later());
         // Told, the results are dropped.

@@ -106,7 +106,10 @@ TEST_CASE("a message may move only, and stays with its sender until it is accept
         co_await ref.watch();
 
         message = cargo(9);
-        CHECK(co_await support::told(ref, message) == "stopped");
+        {
+            const auto got = co_await support::told(ref, message);
+            CHECK(got == "stopped");
+        }
         REQUIRE(message.cargo != nullptr);
         CHECK(*message.cargo == 9);
         CHECK(support::try_told(ref, message) == "stopped");
@@ -176,7 +179,10 @@ TEST_CASE("a full mailbox drops the new message, the oldest one, or refuses") {
             co_await box.open(nursery, each.policy);
             const auto before = covey::dead_letters().count(covey::dead_letter_reason::overflow);
             note a{"a"}, b{"b"};
-            CHECK(co_await support::told(box.ref, a) == each.tell);
+            {
+                const auto got = co_await support::told(box.ref, a);
+                CHECK(got == each.tell);
+            }
             CHECK(support::try_told(box.ref, b) == each.tell);
             const bool stays = each.policy == overflow::fail;
             CHECK(a.text == (stays ? "a" : ""));
@@ -398,7 +404,10 @@ TEST_CASE("refs outlive their actor and its run") {
         const covey::down end = co_await ref.watch();
         CHECK(end.reason == covey::exit_reason::cancelled);
         note message{"c"};
-        CHECK(co_await support::told(ref, message) == "stopped");
+        {
+            const auto got = co_await support::told(ref, message);
+            CHECK(got == "stopped");
+        }
         CHECK(message.text == "c");
     });
 }

@@ -72,9 +72,15 @@ TEST_CASE("an address survives restarts, one of an incarnation doesn't (SV21, SV
             CHECK(ref.name() == "s");
             co_await ref.tell(support::note{"b"});
             support::note late{"c"};
-            CHECK(co_await support::told(first, late) == "stopped");
+            {
+                const auto got = co_await support::told(first, late);
+                CHECK(got == "stopped");
+            }
             CHECK(late.text == "c");
-            CHECK(co_await support::told(second, late) == "sent");
+            {
+                const auto got = co_await support::told(second, late);
+                CHECK(got == "sent");
+            }
             co_await covey::sleep_for(1s);
             CHECK(log.text() == "start a failed gone start b c");
         });
@@ -478,9 +484,15 @@ TEST_CASE("on_error decides what a failed handler means for the supervisor (SV32
             with_pause(), [](covey::supervisor& supervisor, support::trace&) -> covey::task<> {
                 const auto ref =
                     co_await covey::start_actor<chooser>(supervisor, {}, covey::verdict::resume);
-                CHECK(co_await ref.ask(support::echo{}) == 1);
+                {
+                    const auto got = co_await ref.ask(support::echo{});
+                    CHECK(got == 1);
+                }
                 co_await ref.tell(support::fail{});
-                CHECK(co_await ref.ask(support::echo{}) == 2);
+                {
+                    const auto got = co_await ref.ask(support::echo{});
+                    CHECK(got == 2);
+                }
                 CHECK(supervisor.children().front().restarts == 0);
             });
     }
@@ -571,9 +583,15 @@ TEST_CASE("each incarnation gets its own copy or clone of the arguments (SV3)") 
             CHECK(rx.statistics().open_send_channels == 1);
             CHECK(kept.use_count() == 2);
             co_await ref.tell(support::note{});
-            CHECK(co_await rx.receive() == 3);
+            {
+                const auto got = co_await rx.receive();
+                CHECK(got == 3);
+            }
             ref.stop();
-            CHECK(co_await rx.next() == std::nullopt);  // the end: nobody sends any more
+            {
+                const auto got = co_await rx.next();
+                CHECK(got == std::nullopt);  // the end: nobody sends any more
+            }
             CHECK(kept.use_count() == 1);
         });
 }
@@ -592,7 +610,10 @@ TEST_CASE("an argument wrapped in once makes the actor temporary (SV3)") {
                     [](covey::supervisor& supervisor, support::trace&) -> covey::task<> {
                         const auto ref = co_await covey::start_actor<owner>(
                             supervisor, {}, covey::once(std::make_unique<int>(7)));
-                        CHECK(co_await ref.ask(support::echo{}) == 7);
+                        {
+                            const auto got = co_await ref.ask(support::echo{});
+                            CHECK(got == 7);
+                        }
                         co_await ref.tell(support::fail{"for good"});
                         const covey::down end = co_await ref.watch();
                         CHECK(end.reason == covey::exit_reason::failed);

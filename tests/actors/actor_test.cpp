@@ -93,9 +93,18 @@ class common_names : public covey::actor {
 TEST_CASE("messages may have the names that messages often have") {
     support::with_actors([](covey::nursery& nursery, support::trace&) -> covey::task<> {
         const auto ref = co_await covey::start_actor<common_names>(nursery, {});
-        CHECK(co_await ref.ask(stop{}) == 1);
-        CHECK(co_await ref.ask(request{}) == 2);
-        CHECK(co_await ref.ask(id{}) == 8);
+        {
+            const auto got = co_await ref.ask(stop{});
+            CHECK(got == 1);
+        }
+        {
+            const auto got = co_await ref.ask(request{});
+            CHECK(got == 2);
+        }
+        {
+            const auto got = co_await ref.ask(id{});
+            CHECK(got == 8);
+        }
         ref.stop();
     });
 }

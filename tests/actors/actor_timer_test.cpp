@@ -175,13 +175,25 @@ TEST_CASE("a message that no handler takes can't be sent by a timer, and zero is
     };
     support::with_actors([](covey::nursery& nursery, trace&) -> covey::task<> {
         const auto ref = co_await covey::start_actor<confused>(nursery, {.name = "c"});
-        CHECK(co_await ref.ask(0) == 1);
-        CHECK(co_await ref.ask(1) == 1);
-        CHECK(co_await ref.ask(2) == 2);
+        {
+            const auto got = co_await ref.ask(0);
+            CHECK(got == 1);
+        }
+        {
+            const auto got = co_await ref.ask(1);
+            CHECK(got == 1);
+        }
+        {
+            const auto got = co_await ref.ask(2);
+            CHECK(got == 2);
+        }
         const std::string what = co_await ref.ask('?');
         CHECK_THAT(what, Catch::Matchers::Contains("covey: send_after of a message of type"));
         CHECK_THAT(what, Catch::Matchers::Contains("unknown' in actor 'c', which has no handle()"));
-        CHECK(co_await ref.ask(3) == 0);
+        {
+            const auto got = co_await ref.ask(3);
+            CHECK(got == 0);
+        }
         nursery.cancel();
     });
 }

@@ -62,9 +62,15 @@ TEST_CASE("a supervisor inside an actor restarts its children and closes with it
                 outer.watch(firm);
                 const auto boss = co_await covey::start_actor<manager>(
                     firm, {.name = "boss"}, std::ref(inner), std::ref(log));
-                CHECK(co_await boss.ask(who{}) == "clerk!");
+                {
+                    const auto got = co_await boss.ask(who{});
+                    CHECK(got == "clerk!");
+                }
                 co_await boss.tell(support::fail{});
-                CHECK(co_await boss.ask(who{}) == "clerk!");
+                {
+                    const auto got = co_await boss.ask(who{});
+                    CHECK(got == "clerk!");
+                }
                 co_await covey::sleep_for(1s);
 
                 const std::string tree = covey::dump_task_tree();
@@ -101,7 +107,10 @@ TEST_CASE(
                     co_await covey::sleep_for(3s);
                 }
                 CHECK(boss.incarnation().number() == 2);
-                CHECK(co_await boss.ask(who{}) == "clerk!");
+                {
+                    const auto got = co_await boss.ask(who{});
+                    CHECK(got == "clerk!");
+                }
                 firm.stop_all();
             });
     });

@@ -30,12 +30,24 @@ std::string drained(const covey::receive_channel<std::string>& rx) {
 TEST_CASE("each subscriber gets what is published after it subscribed, in order") {
     support::run_virtual([]() -> covey::task<> {
         covey::topic<std::string> topic;
-        CHECK(co_await topic.publish("nobody") == 0);
+        {
+            const auto got = co_await topic.publish("nobody");
+            CHECK(got == 0);
+        }
         const auto first = topic.subscribe(8);
-        CHECK(co_await topic.publish("a") == 1);
+        {
+            const auto got = co_await topic.publish("a");
+            CHECK(got == 1);
+        }
         const auto second = topic.subscribe(8, covey::overflow::drop_oldest);
-        CHECK(co_await topic.publish("b") == 2);
-        CHECK(co_await topic.publish("c") == 2);
+        {
+            const auto got = co_await topic.publish("b");
+            CHECK(got == 2);
+        }
+        {
+            const auto got = co_await topic.publish("c");
+            CHECK(got == 2);
+        }
         CHECK(drained(first) == "abc");
         CHECK(drained(second) == "bc");
         CHECK(topic.subscribers() == 2);
@@ -56,7 +68,10 @@ TEST_CASE("publishing waits for a subscriber that asked for it, and for no other
                 co_await covey::sleep_for(1s);
                 CHECK(drained(blocking) == "ac");  // what waited follows at once
             });
-            CHECK(co_await topic.publish("c") == 2);
+            {
+                const auto got = co_await topic.publish("c");
+                CHECK(got == 2);
+            }
             CHECK(support::elapsed() == 2s);
         });
     });
@@ -70,7 +85,10 @@ TEST_CASE("a subscriber that has gone is forgotten, and one that fails when full
         const auto patient = topic.subscribe(8);
         co_await topic.publish("a");
         gone.reset();
-        CHECK(co_await topic.publish("b") == 1);
+        {
+            const auto got = co_await topic.publish("b");
+            CHECK(got == 1);
+        }
         CHECK(topic.subscribers() == 1);
         CHECK(drained(strict) == "a.");
         CHECK(drained(patient) == "ab");
@@ -87,7 +105,10 @@ TEST_CASE("a subscriber that goes while a publisher waits for it lets it go on")
                 co_await covey::sleep_for(1s);
                 slow.reset();
             });
-            CHECK(co_await topic.publish("a") == 1);
+            {
+                const auto got = co_await topic.publish("a");
+                CHECK(got == 1);
+            }
             CHECK(support::elapsed() == 1s);
         });
         CHECK(drained(patient) == "a");
