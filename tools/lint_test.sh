@@ -115,6 +115,9 @@ printf '1\n' >"$scratch/tree/hello.expected"
 printf '```output\n2\n```\n' >"$scratch/tree/a.md"
 refuses 'a page that shows what no example prints' 'shows lines that stand in no examples/*.expected'
 
+put tests/runtime/event_test.cpp 'void f() { CHECK(co_await g() == 1); }\n'
+refuses 'an await inside of a check' 'Await first, check the result'
+
 put runtime/src/event.cpp 'int  x;\n'
 refuses 'a file out of format' 'Run ./dev format'
 
