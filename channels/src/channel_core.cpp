@@ -110,9 +110,29 @@ wait_node* channel_core::admit_sender_locked() noexcept {
     return sender;
 }
 
+namespace {
+
+endpoint& end_of(const wait_node& node) noexcept { return *static_cast<endpoint*>(node.through); }
+
+}  // namespace
+
+void channel_core::enter(wait_node& node, endpoint& through) noexcept {
+    node.through = &through;
+    ++through.waiting_;
+    waiting(through.side_).push_back(node);
+}
+
+void channel_core::leave(wait_node& node) noexcept {
+    if (!node.is_linked()) return;  // a completer took it out
+    endpoint& through = end_of(node);
+    waiting(through.side_).remove(node);
+    --through.waiting_;
+}
+
 // Whoever was cancelled meanwhile is passed over: its worker finds the node out of the list.
 wait_node* channel_core::claim_first(wait_list& waiting) noexcept {
     while (wait_node* first = waiting.pop_front()) {
+        --end_of(*first).waiting_;
         if (first->claim()) return first;
     }
     return nullptr;
@@ -157,13 +177,16 @@ void channel_core::close(endpoint& closing) noexcept {
     woken.wake_all();
 }
 
+// An end through which nobody waits doesn't look at those who wait through others: they may be the
+// thousands of a pool.
 void channel_core::end_waits_locked(wait_list& waiting, const endpoint* only_through,
                                     wait_result result, wake_list& woken) noexcept {
     wait_node* next = nullptr;
     for (wait_node* node = waiting.front(); node != nullptr; node = next) {
+        if (only_through != nullptr && only_through->waiting_ == 0) return;
         next = waiting.after(*node);
         if (only_through != nullptr && node->through != only_through) continue;
-        waiting.remove(*node);
+        leave(*node);
         if (!node->claim()) continue;
         node->result = result;
         woken.add(*node);
@@ -375,13 +398,8 @@ bool send_operation_base::try_now() {
     return true;
 }
 
-void send_operation_base::link() noexcept {
-    node().through = &*endpoint_;
-    (*endpoint_).core().waiting(endpoint::side::send).push_back(node());
-}
-void send_operation_base::unlink() noexcept {
-    node().leave((*endpoint_).core().waiting(endpoint::side::send));
-}
+void send_operation_base::link() noexcept { (*endpoint_).core().enter(node(), *endpoint_); }
+void send_operation_base::unlink() noexcept { (*endpoint_).core().leave(node()); }
 
 void send_operation_base::await_resume() const {
     const channel_core& core = (*endpoint_).core();
@@ -407,13 +425,8 @@ bool receive_operation_base::try_now() {
     return true;
 }
 
-void receive_operation_base::link() noexcept {
-    node().through = &*endpoint_;
-    (*endpoint_).core().waiting(endpoint::side::receive).push_back(node());
-}
-void receive_operation_base::unlink() noexcept {
-    node().leave((*endpoint_).core().waiting(endpoint::side::receive));
-}
+void receive_operation_base::link() noexcept { (*endpoint_).core().enter(node(), *endpoint_); }
+void receive_operation_base::unlink() noexcept { (*endpoint_).core().leave(node()); }
 
 bool receive_operation_base::received() {
     if (node().result == wait_result::closed) throw_closed((*endpoint_).core(), "receive");

@@ -60,9 +60,9 @@ class channel_core {
                                                             const void* value)) noexcept;
 
     [[nodiscard]] lowlevel::spin_lock& lock() noexcept { return lock_; }
-    [[nodiscard]] lowlevel::wait_list& waiting(endpoint::side which) noexcept {
-        return which == endpoint::side::send ? senders_ : receivers_;
-    }
+    // An operation waits through that end from here on, or no longer; locked.
+    void enter(lowlevel::wait_node& node, endpoint& through) noexcept;
+    void leave(lowlevel::wait_node& node) noexcept;
     // "channel main.cpp:12"
     [[nodiscard]] std::string name() const;
 
@@ -84,12 +84,15 @@ class channel_core {
 
     endpoint* open_locked(endpoint* fresh) noexcept;
 
+    [[nodiscard]] lowlevel::wait_list& waiting(endpoint::side which) noexcept {
+        return which == endpoint::side::send ? senders_ : receivers_;
+    }
     [[nodiscard]] static lowlevel::wait_node* claim_first(lowlevel::wait_list& waiting) noexcept;
     [[nodiscard]] bool has_room() const noexcept { return buffer_.count() < capacity_; }
     void buffer_locked(void* value, std::size_t limit);
     [[nodiscard]] lowlevel::wait_node* admit_sender_locked() noexcept;
-    static void end_waits_locked(lowlevel::wait_list& waiting, const endpoint* only_through,
-                                 lowlevel::wait_result result, lowlevel::wake_list& woken) noexcept;
+    void end_waits_locked(lowlevel::wait_list& waiting, const endpoint* only_through,
+                          lowlevel::wait_result result, lowlevel::wake_list& woken) noexcept;
 
     // Constant.
     const element_type& type_;

@@ -74,7 +74,8 @@ class endpoint {
 
     channel_core& core_;
     const side side_;
-    bool closed_ = false;  // guarded by the channel's lock
+    bool closed_ = false;      // guarded by the channel's lock, like the next one
+    std::size_t waiting_ = 0;  // operations that wait through this end
     lowlevel::atomic<std::uint32_t> references_{1};
 };
 

@@ -130,9 +130,9 @@ class wait_node : public list_hook {
  public:
     waiter* who = nullptr;
     wait_operation* operation =
-        nullptr;                    // what the word is armed with: the node's own, or a select
-    void* slot = nullptr;           // where a value is put or found
-    const void* through = nullptr;  // the handle that was used, where handles matter
+        nullptr;              // what the word is armed with: the node's own, or a select
+    void* slot = nullptr;     // where a value is put or found
+    void* through = nullptr;  // the handle that was used, where handles matter
     wait_result result = wait_result::done;
 
     // Completer, holding the lock, node unlinked: true when this wait is now over.
