@@ -3,6 +3,7 @@
 
 packages_build=(cmake ninja-build clang-19 libfmt-dev)
 packages_test=(libclang-rt-19-dev clang-format-19 catch2 g++)
+packages_counts=(valgrind)
 packages_trixie=(debootstrap debian-archive-keyring)
 
 as_root() {
