@@ -10,9 +10,11 @@
 
 #include <covey/run.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <exception>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -50,6 +52,7 @@ const workloads::workload& parse_workload(std::string_view word) {
 options parse(std::vector<std::string_view> words) {
     options result;
     if (std::erase(words, "--small") > 0) result.size = workloads::scale::small;
+    if (std::ranges::count(words, "--list") > 0) throw usage_error("--list stands alone");
     for (const std::string_view word : words)
         if (word.starts_with("-")) throw usage_error("unknown option " + std::string(word));
     if (words.size() != 2)
