@@ -18,7 +18,7 @@ refuse() {
     done
 }
 
-sources() { tracked_files '*.hpp' '*.cpp' | grep -v '^bench/peers/' || true; }
+sources() { tracked_files '*.hpp' '*.cpp'; }
 headers() { sources | grep -E '^[a-z]+/covey/.*\.hpp$' || true; }
 in_rooms() { sources | grep -E '^(runtime|channels|actors|io|cluster)/(covey|src)/' || true; }
 
@@ -26,7 +26,7 @@ in_rooms() { sources | grep -E '^(runtime|channels|actors|io|cluster)/(covey|src
 for_each_line() { xargs -r -d '\n' awk "$@"; }
 
 lint_licence() {
-    { sources; tracked_files '*.cmake' '*.cmake.in' '*CMakeLists.txt' '*.sh' '*.awk' dev .ci/run; } | sort -u |
+    { sources; tracked_files '*.cmake' '*.cmake.in' '*CMakeLists.txt' '*.sh' '*.awk' '*.py' '*.go' '*.rs' '*.erl' '*.toml' dev .ci/run; } | sort -u |
         for_each_line '
             FNR == 1 { told = 0; shebang = /^#!/; if (shebang) next }
             FNR == 1 + shebang && !/SPDX-License-Identifier: BSL-1\.0$/ && !told++ {

@@ -2,7 +2,7 @@
 # Installs Debian packages that are missing. Silent when nothing is.
 
 packages_build=(cmake ninja-build clang-19 libfmt-dev)
-packages_test=(libclang-rt-19-dev clang-format-19 catch2 g++)
+packages_test=(libclang-rt-19-dev clang-format-19 catch2 g++ python3)
 packages_counts=(valgrind)
 packages_trixie=(debootstrap debian-archive-keyring)
 
@@ -31,5 +31,5 @@ need_packages() {
     echo "Installing with apt-get: ${missing[*]}"
     quietly apt_update as_root apt-get update
     quietly apt_install as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y --no-install-recommends "${missing[@]}"
+        apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}"
 }

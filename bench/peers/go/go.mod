@@ -1,0 +1,3 @@
+module covey/bench/peers/go
+
+go 1.19

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: BSL-1.0
+"""Covey and its peers: which Debian packages they need, how they are built and started.
+
+Everything is built below build/peers/, by Debian's compilers, from Debian's packages.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .workloads import Case
+
+ROOT = Path(__file__).resolve().parents[2]
+PEERS = ROOT / "bench" / "peers"
+LIMITS = ROOT / "bench" / "limits"
+BUILT = ROOT / "build" / "peers"
+COVEY = ROOT / "build" / "release" / "bench" / "workloads" / "covey_bench"
+
+
+@dataclass(frozen=True)
+class System:
+    name: str
+    title: str
+    start: tuple[str, ...]  # "{workers}" stands for their number
+    built: Path  # exists once it can be started
+    packages: tuple[str, ...] = ()
+    version_of: str = ""  # the package whose version is the system's
+    build: tuple[str, ...] = ()
+    folder: Path = ROOT  # where it is built, and what it is built from
+    environment: tuple[tuple[str, str], ...] = ()
+    most_workers: int | None = None
+
+    def command(self, case: Case) -> list[str] | None:
+        if self.most_workers is not None and case.workers > self.most_workers:
+            return None
+        size = [] if case.size is None else [str(case.size)]
+        start = [word.replace("{workers}", str(case.workers)) for word in self.start]
+        return [*start, case.workload, str(case.workers), *size]
+
+    def is_built(self) -> bool:
+        return self.built.exists()
+
+    def is_current(self) -> bool:
+        if not self.built.exists():
+            return False
+        sources = [file for file in self.folder.rglob("*") if file.is_file()]
+        sources += PEERS.glob("*.hpp")
+        return all(file.stat().st_mtime <= self.built.stat().st_mtime for file in sources)
+
+
+def _cxx(name: str, title: str, packages: tuple[str, ...], version_of: str, *, folder: Path,
+         standard: str = "c++20", libraries: tuple[str, ...] = ()) -> System:  # fmt: skip
+    """All C++ is compiled as covey is."""
+    binary = BUILT / name
+    sources = sorted(str(file) for file in folder.glob("*.cpp"))
+    return System(
+        name=name,
+        title=title,
+        start=(str(binary),),
+        built=binary,
+        packages=("clang-19", *packages),
+        version_of=version_of,
+        build=("clang++-19", f"-std={standard}", "-O3", "-DNDEBUG", "-pthread", f"-I{PEERS}",
+               "-o", str(binary), *sources, *(f"-l{each}" for each in libraries)),  # fmt: skip
+        folder=folder,
+    )
+
+
+def _python(name: str, title: str, packages: tuple[str, ...], version_of: str) -> System:
+    program = PEERS / "python" / f"{name}_bench.py"
+    return System(
+        name=name,
+        title=title,
+        start=("/usr/bin/python3", str(program)),
+        built=program,
+        packages=packages,
+        version_of=version_of,
+        folder=PEERS / "python",
+        most_workers=1,
+    )
+
+
+GO = System(
+    name="go",
+    title="goroutines and channels",
+    start=(str(BUILT / "go_bench"),),
+    built=BUILT / "go_bench",
+    packages=("golang-go",),
+    version_of="golang-go",
+    build=("/usr/bin/go", "build", "-o", str(BUILT / "go_bench"), "."),
+    folder=PEERS / "go",
+    environment=(
+        ("GOCACHE", str(BUILT / "go_cache")),
+        ("GOFLAGS", "-mod=mod"),
+        ("GOPROXY", "off"),
+    ),
+)
+
+_TOKIO_BINARY = BUILT / "tokio" / "release" / "tokio_bench"
+TOKIO = System(
+    name="tokio",
+    title="Rust's Tokio",
+    start=(str(_TOKIO_BINARY),),
+    built=_TOKIO_BINARY,
+    packages=("cargo", "rustc", "librust-tokio-dev", "librust-libc-dev"),
+    version_of="librust-tokio-dev",
+    build=(
+        "/usr/bin/cargo", "build", "--release", "--offline",
+        # Debian installs its crates as sources in one folder.
+        "--config", 'source.crates-io.replace-with="debian"',
+        "--config", 'source.debian.directory="/usr/share/cargo/registry"',
+    ),  # fmt: skip
+    folder=PEERS / "tokio",
+    environment=(
+        ("CARGO_HOME", str(BUILT / "cargo_home")),
+        ("CARGO_TARGET_DIR", str(BUILT / "tokio")),
+        ("RUSTC", "/usr/bin/rustc"),
+    ),
+)
+
+ERLANG = System(
+    name="erlang",
+    title="Erlang/OTP",
+    start=(
+        "erl", "-noshell", "-noinput", "+S", "{workers}:{workers}", "+P", "4000000", "+Q", "65536",
+        "-pa", str(BUILT / "erlang"), "-run", "bench", "main",
+    ),  # fmt: skip
+    built=BUILT / "erlang" / "bench.beam",
+    packages=("erlang-base",),
+    version_of="erlang-base",
+    build=("erlc", "-o", str(BUILT / "erlang"), str(PEERS / "erlang" / "bench.erl")),
+    folder=PEERS / "erlang",
+)
+
+MACHINE = _cxx(
+    "limits",
+    "the machine's own limits",
+    ("libboost1.81-dev",),
+    "libboost1.81-dev",
+    folder=LIMITS,
+)
+
+SYSTEMS = {system.name: system for system in [GO, TOKIO, ERLANG, MACHINE]}
+
+COVEY_SYSTEM = System(name="covey", title="covey", start=(str(COVEY),), built=COVEY)

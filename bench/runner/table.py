@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSL-1.0
+"""The table that people read: Markdown that is aligned, so that it reads as text too."""
+
+from .comparing import NOISY, Judgement, Row, Summary, Verdict, ratio
+from .running import Results
+
+
+def number(value: float) -> str:
+    """Three digits that mean something, or all of a whole number."""
+    size = abs(value)
+    if size >= 100 or size == 0:
+        return f"{value:,.0f}"
+    if size >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if size >= 1 else f"{value:.3f}"
+
+
+def spread(summary: Summary) -> str:
+    mark = " !" if summary.noisy else ""
+    text = number(summary.median)
+    if summary.runs > 1:
+        text += f" ({number(summary.least)}-{number(summary.most)})"
+    return text + mark
+
+
+def goal_text(judgement: Judgement) -> str:
+    goal = judgement.goal
+    if goal.peer is None:
+        return f"<= {number(goal.at_most)}"
+    peer = goal.peer
+    if goal.peer_workers != goal.workers:
+        peer += f" with {goal.peer_workers}"
+    return f"<= {goal.ratio:g} x {peer}"
+
+
+def reached_text(judgement: Judgement) -> str:
+    if judgement.reached is None:
+        return judgement.verdict.value
+    value = number(judgement.reached) if judgement.goal.peer is None else f"{judgement.reached:.2f}"
+    return f"{value} {judgement.verdict.value}"
+
+
+def peer_text(row: Row, peer: str) -> str:
+    theirs = row.summaries.get(peer)
+    if theirs is None:
+        return "-"
+    text = number(theirs.median)
+    ours = row.summaries.get("covey")
+    factor = ratio(ours, theirs) if ours else None
+    if factor is not None:
+        text += f" ({factor:.2f})"
+    return text + (" !" if theirs.noisy else "")
+
+
+def aligned(lines: list[list[str]], left: int) -> str:
+    """Columns from the left-hand ones on are aligned to the right."""
+    widths = [max(len(cell) for cell in column) for column in zip(*lines)]
+    rule = ["-" * w if i < left else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
+    out = []
+    for line in [lines[0], rule, *lines[1:]]:
+        cells = [c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths))]
+        out.append("| " + " | ".join(cells) + " |")
+    return "\n".join(out)
+
+
+def comparison(rows: list[Row], peers: list[str]) -> str:
+    lines = [["workload", "workers", "unit", "covey (least-most)", *peers, "goal", "reached"]]
+    for row in rows:
+        size = "" if row.case.size is None else f" {row.case.size:,}"
+        ours = row.summaries.get("covey")
+        goals = list(row.judgements) or [None]
+        for i, judgement in enumerate(goals):
+            verdict = ["", ""]
+            if judgement:
+                verdict = [goal_text(judgement), reached_text(judgement)]
+            if i > 0:  # another goal for the same figures
+                lines.append([""] * (4 + len(peers)) + verdict)
+                continue
+            lines.append(
+                [row.case.workload + size, str(row.case.workers), row.unit]
+                + [spread(ours) if ours else "-"]
+                + [peer_text(row, peer) for peer in peers]
+                + verdict
+            )
+    return aligned(lines, left=3)
+
+
+def notes(rows: list[Row], results: Results) -> str:
+    """What a reader of the table has to know besides: noise, failures, the count of goals."""
+    out = []
+    for row in rows:
+        for name, each in row.summaries.items():
+            if each.noisy and each.least > 0:
+                out.append(
+                    f"! {row.case}, {name}: the highest {row.metric} is "
+                    f"{each.most / each.least:.2f} times the lowest"
+                )
+    if out:
+        out.insert(0, f"Some figures differ by more than {NOISY} between runs: was the machine quiet?")
+    for case, programs in results.items():
+        for name, series in programs.items():
+            out += [f"FAILED {case}, {name}: {failure}" for failure in series.failures]
+    verdicts = [judgement.verdict for row in rows for judgement in row.judgements]
+    if verdicts:
+        counts = {verdict: verdicts.count(verdict) for verdict in Verdict}
+        out.append(
+            f"{len(verdicts)} goals: {counts[Verdict.MET]} met, {counts[Verdict.MISSED]} missed, "
+            f"{counts[Verdict.UNKNOWN]} not measured"
+        )
+    return "\n".join(out)
