@@ -69,7 +69,7 @@ namespace {
 covey::task<> sum_leaves(std::uint64_t& sum, std::uint64_t first, std::uint64_t leaves) {
     sum = first;
     if (leaves == 1) co_return;
-    std::array<std::uint64_t, 10> parts;
+    std::array<std::uint64_t, 10> parts{};
     co_await covey::with_nursery([&](covey::nursery& nursery) {
         for (std::uint64_t i = 0; i < 10; ++i)
             nursery.start_soon(sum_leaves, std::ref(parts[i]), first + i * (leaves / 10),

@@ -42,10 +42,11 @@ void finds_its_results(std::string_view name, const std::vector<std::string>& fi
             figures);
 }
 
-void finds_its_results_mt(std::string_view name, const std::vector<std::string>& figures) {
+void finds_its_results_mt(std::string_view name, const std::vector<std::string>& figures,
+                          covey::clock_source* clock = nullptr) {
     const workloads::workload& subject = named(name);
     for (int i = 0; i < 3; ++i)
-        has_figures(support::run_checked({.workers = 2},
+        has_figures(support::run_checked({.workers = 2, .clock = clock},
                                          [&] { return subject.run(workloads::scale::small); }),
                     figures);
 }
@@ -93,6 +94,10 @@ TEST_CASE("w8_mt: all blocked tasks are cancelled") { finds_its_results_mt("w8",
 TEST_CASE("w9a: no limit expires") { finds_its_results("w9a", of_limits); }
 TEST_CASE("w9a_mt: no limit expires") { finds_its_results_mt("w9a", of_limits); }
 TEST_CASE("w9b: no sleep is too short") { finds_its_results("w9b", of_sleeps); }
+TEST_CASE("w9b_mt: no sleep is too short") {
+    covey::testing::virtual_clock clock;
+    finds_its_results_mt("w9b", of_sleeps, &clock);
+}
 
 TEST_CASE("w10: an actor gets everything from all senders") {
     finds_its_results("w10", {"ns", "peak_bytes"});
