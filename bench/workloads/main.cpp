@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// covey_bench WORKLOAD WORKERS [--small]: runs one workload once and prints what it measured, one
-// `M name value` on each line. covey_bench --list: the workloads.
+// covey_bench WORKLOAD WORKERS [N] [--small]: runs one workload once and prints what it measured,
+// one `M name value` on each line; N: how many there are, for those that are about that.
+// covey_bench --list: the workloads.
 //
 // Exit status: 1, with a sentence, when the workload found a wrong result; 2 when the arguments
 // make no sense.
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <stdexcept>
@@ -22,7 +24,8 @@
 
 namespace {
 
-constexpr unsigned most_workers = 256;
+constexpr std::uint64_t most_workers = 256;
+constexpr std::uint64_t most_things = 10'000'000;
 
 struct usage_error : std::runtime_error {
     using std::runtime_error::runtime_error;
@@ -30,23 +33,19 @@ struct usage_error : std::runtime_error {
 
 struct options {
     const workloads::workload* subject = nullptr;
+    const workloads::scaled_workload* scaled = nullptr;  // this one, or that one
+    std::uint64_t n = 0;                                 // of a scaled one
     unsigned workers = 0;
     workloads::scale size = workloads::scale::full;
 };
 
-unsigned parse_workers(std::string_view word) {
-    unsigned result = 0;
+std::uint64_t parse_number(const char* what, std::string_view word, std::uint64_t most) {
+    std::uint64_t result = 0;
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), result);
-    if (error != std::errc() || end != word.data() + word.size() || result == 0 ||
-        result > most_workers)
-        throw usage_error("WORKERS is a number from 1 to " + std::to_string(most_workers) +
+    if (error != std::errc() || end != word.data() + word.size() || result == 0 || result > most)
+        throw usage_error(std::string(what) + " is a number from 1 to " + std::to_string(most) +
                           ", not '" + std::string(word) + "'");
     return result;
-}
-
-const workloads::workload& parse_workload(std::string_view word) {
-    if (const workloads::workload* const found = workloads::find(word)) return *found;
-    throw usage_error("there is no workload '" + std::string(word) + "'; --list names all");
 }
 
 options parse(std::vector<std::string_view> words) {
@@ -55,22 +54,37 @@ options parse(std::vector<std::string_view> words) {
     if (std::ranges::count(words, "--list") > 0) throw usage_error("--list stands alone");
     for (const std::string_view word : words)
         if (word.starts_with("-")) throw usage_error("unknown option " + std::string(word));
-    if (words.size() != 2)
-        throw usage_error("a workload and a number of workers are needed, and nothing else");
-    result.subject = &parse_workload(words[0]);
-    result.workers = parse_workers(words[1]);
+    if (words.size() < 2) throw usage_error("a workload and a number of workers are needed");
+
+    const std::string name(words[0]);
+    result.subject = workloads::find(name);
+    result.scaled = workloads::find_scaled(name);
+    if (!result.subject && !result.scaled)
+        throw usage_error("there is no workload '" + name + "'; --list names all");
+    if (result.scaled && words.size() != 3)
+        throw usage_error(name + " needs a number of workers and N, how many there are");
+    if (result.subject && words.size() != 2)
+        throw usage_error(name + " needs a number of workers, and nothing else");
+    result.workers = static_cast<unsigned>(parse_number("WORKERS", words[1], most_workers));
+    if (result.scaled) result.n = parse_number("N", words[2], most_things);
     return result;
 }
 
 void list() {
     for (const workloads::workload& each : workloads::all())
-        std::printf("%-9s %s\n", each.name.data(), each.what.data());
+        std::printf("%-16s %s\n", each.name.data(), each.what.data());
+    for (const workloads::scaled_workload& each : workloads::all_scaled())
+        std::printf("%-16s %s; needs n\n", each.name.data(), each.what.data());
+}
+
+workloads::figures measure(const options& how) {
+    const covey::run_options with{.workers = how.workers};
+    if (how.scaled) return covey::run(with, how.scaled->run, how.n, how.size);
+    return covey::run(with, how.subject->run, how.size);
 }
 
 void run(const options& how) {
-    const workloads::figures found =
-        covey::run({.workers = how.workers}, how.subject->run, how.size);
-    for (const workloads::figure& each : found)
+    for (const workloads::figure& each : measure(how))
         std::printf("M %s %.3f\n", each.name.c_str(), each.value);
 }
 
@@ -86,7 +100,7 @@ int main(int argc, char** argv) {
         return 0;
     } catch (const usage_error& error) {
         std::fprintf(stderr,
-                     "covey_bench: %s.\nusage: covey_bench WORKLOAD WORKERS [--small]\n"
+                     "covey_bench: %s.\nusage: covey_bench WORKLOAD WORKERS [N] [--small]\n"
                      "       covey_bench --list\n",
                      error.what());
         return 2;

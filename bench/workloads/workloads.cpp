@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 
 namespace workloads {
 
@@ -29,14 +30,25 @@ constexpr std::array table{
     workload{"w14", "1,000 tasks idle for 3 s; then an ordinary thread sends", idle_and_woken},
 };
 
+constexpr std::array scaled_table{
+    scaled_workload{"scale_tasks", "n tasks at once, each scheduled twice", scale_tasks},
+    scaled_workload{"scale_channels", "a value through each of n channels", scale_channels},
+    scaled_workload{"scale_timers", "a time limit while n tasks sleep", scale_timers},
+};
+
+template <class T, std::size_t N>
+const T* find_in(const std::array<T, N>& where, std::string_view name) {
+    const auto found = std::ranges::find(where, name, &T::name);
+    return found == where.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
 std::span<const workload> all() { return table; }
+std::span<const scaled_workload> all_scaled() { return scaled_table; }
 
-const workload* find(std::string_view name) {
-    const auto found = std::ranges::find(table, name, &workload::name);
-    return found == table.end() ? nullptr : &*found;
-}
+const workload* find(std::string_view name) { return find_in(table, name); }
+const scaled_workload* find_scaled(std::string_view name) { return find_in(scaled_table, name); }
 
 void throw_wrong_result(std::string_view what, std::uint64_t found, std::uint64_t expected) {
     throw wrong_result(std::string(what) + ": " + std::to_string(found) + " instead of " +

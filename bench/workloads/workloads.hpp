@@ -32,8 +32,18 @@ struct workload {
 
 std::span<const workload> all();
 
+// What one costs when there are n of them.
+struct scaled_workload {
+    std::string_view name;
+    std::string_view what;
+    covey::task<figures> (*run)(std::uint64_t n, scale);
+};
+
+std::span<const scaled_workload> all_scaled();
+
 // Null: there is none of that name.
 const workload* find(std::string_view name);
+const scaled_workload* find_scaled(std::string_view name);
 
 class wrong_result : public std::runtime_error {
  public:
@@ -73,5 +83,9 @@ covey::task<figures> blocked_100k(scale size);  // w13_100k
 covey::task<figures> blocked_1m(scale size);    // w13_1m
 // idle.cpp
 covey::task<figures> idle_and_woken(scale size);  // w14
+// scaling.cpp
+covey::task<figures> scale_tasks(std::uint64_t n, scale size);
+covey::task<figures> scale_channels(std::uint64_t n, scale size);
+covey::task<figures> scale_timers(std::uint64_t n, scale size);
 
 }  // namespace workloads

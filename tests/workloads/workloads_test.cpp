@@ -51,6 +51,28 @@ void finds_its_results_mt(std::string_view name, const std::vector<std::string>&
                     figures);
 }
 
+// With one of them, with few and with more than operations.
+constexpr std::uint64_t numbers_of_things[] = {1, 10, 1'500};
+
+void scales(std::string_view name, const std::vector<std::string>& figures) {
+    const workloads::scaled_workload* const subject = workloads::find_scaled(name);
+    REQUIRE(subject != nullptr);
+    for (const std::uint64_t n : numbers_of_things)
+        for (const std::uint64_t seed : support::seeds(3))
+            has_figures(support::run_virtual(
+                            seed, [&] { return subject->run(n, workloads::scale::small); }),
+                        figures);
+}
+
+void scales_mt(std::string_view name, const std::vector<std::string>& figures) {
+    const workloads::scaled_workload* const subject = workloads::find_scaled(name);
+    REQUIRE(subject != nullptr);
+    for (const std::uint64_t n : numbers_of_things)
+        has_figures(support::run_checked({.workers = 2},
+                                         [&] { return subject->run(n, workloads::scale::small); }),
+                    figures);
+}
+
 const std::vector<std::string> per_operation{"ns"};
 const std::vector<std::string> of_trees{"ns", "ns_handles"};
 const std::vector<std::string> of_limits{"ns", "ns_yield_alone", "ns_ready_inner"};
@@ -128,10 +150,28 @@ TEST_CASE("w14_mt: every send of an ordinary thread wakes the run") {
     finds_its_results_mt("w14", of_idling);
 }
 
+TEST_CASE("scale_tasks: each task runs in each round") { scales("scale_tasks", per_operation); }
+TEST_CASE("scale_tasks_mt: each task runs in each round") {
+    scales_mt("scale_tasks", per_operation);
+}
+TEST_CASE("scale_channels: each channel carries its value") {
+    scales("scale_channels", {"bytes", "ns"});
+}
+TEST_CASE("scale_channels_mt: each channel carries its value") {
+    scales_mt("scale_channels", {"bytes", "ns"});
+}
+TEST_CASE("scale_timers: no limit expires among sleepers") {
+    scales("scale_timers", per_operation);
+}
+TEST_CASE("scale_timers_mt: no limit expires among sleepers") {
+    scales_mt("scale_timers", per_operation);
+}
+
 TEST_CASE("each workload has a name of its own") {
     std::set<std::string_view> names;
     for (const workloads::workload& each : workloads::all()) names.insert(each.name);
-    CHECK(names.size() == workloads::all().size());
+    for (const workloads::scaled_workload& each : workloads::all_scaled()) names.insert(each.name);
+    CHECK(names.size() == workloads::all().size() + workloads::all_scaled().size());
     CHECK(workloads::find("w0") == nullptr);
 }
 
