@@ -3,10 +3,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import record, setup, table
+from . import record, savina, setup, table
 from .comparing import rows as rows_of
-from .running import Outcome, run_all
-from .systems import COVEY_SYSTEM, ROOT, SYSTEMS, System
+from .running import Outcome, Results, run_all
+from .systems import COVEY_SYSTEM, ROOT, SAVINA_SYSTEMS, SYSTEMS, System
 from .workloads import Case, Mistake, Workload, read
 
 GOALS = ROOT / "bench" / "goals.toml"
@@ -44,6 +44,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--workers", type=numbers, default=[1, 2], metavar="1,2", help="1,2")
     add("--timeout", type=positive, default=120, help="seconds for one process (120)")
     add("--keep", metavar="NAME", help="leave the results in bench/results/NAME too")
+    add("--savina", action="store_true", help="the Savina suite, against CAF and Erlang")
     add("--setup", action="store_true", help="install and build the peers, or those of --peers")
     return parser.parse_args(arguments)
 
@@ -115,6 +116,12 @@ class Progress:
             self.end()
             print(f"{case}, {name}: {outcome.failure}", file=sys.stderr, flush=True)
 
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
     def end(self) -> None:
         if self.terminal:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
@@ -128,25 +135,17 @@ def write(folders: list[Path], files: dict[str, str]) -> None:
         print(f"Written to {folder.relative_to(ROOT)}/")
 
 
-def measure(options: argparse.Namespace, arguments: list[str]) -> int:
-    known = read(GOALS)
-    workloads = chosen_workloads(options.workload, options.quick, known)
-    peers = chosen_peers(options.peers, options.quick, workloads)
-    only_goals = options.peers == ["goal"] or (options.peers is None and options.quick)
-    runs = options.runs or (3 if options.quick else 5)
-    missing = set().union(*(each.goal_peers() for each in workloads)) - {each.name for each in peers}
-    if missing and options.peers is None:
-        print(f"Not built, so their goals aren't measured: {', '.join(sorted(missing))}."
-              " ./dev bench --setup builds them.", file=sys.stderr)  # fmt: skip
-
-    about = record.environment([COVEY_SYSTEM, *peers], arguments, runs)
-    cases = cases_of(workloads, options.workers)
-    progress = Progress(len(cases), runs)
-    results = run_all(cases, programs_for(peers, only_goals, known), runs, options.timeout, progress)
-    progress.end()
-
+def finish(
+    stem: str,
+    options: argparse.Namespace,
+    about: dict,
+    known: dict[str, Workload],
+    peers: list[str],
+    results: Results,
+) -> int:
+    """Shows and keeps what was found; the status of the command."""
     rows = rows_of(known, results)
-    shown = [each.name for each in peers if any(each.name in row.summaries for row in rows)]
+    shown = [name for name in peers if any(name in row.summaries for row in rows)]
     report = "\n".join(
         [record.headline(about), table.comparison(rows, shown), "", table.notes(rows, results), ""]
     )
@@ -154,20 +153,66 @@ def measure(options: argparse.Namespace, arguments: list[str]) -> int:
     folders = [ROOT / "build" / "bench"]
     if options.keep:
         folders.append(ROOT / "bench" / "results" / options.keep)
-    write(folders, {"table.md": report, "results.json": record.as_json(about, rows, results)})
+    json = record.as_json(about, rows, results)
+    write(folders, {f"{stem}.md": report, f"{stem}.json": json})
     failed = any(series.failures for programs in results.values() for series in programs.values())
     return 1 if failed else 0
 
 
+def measure(options: argparse.Namespace, arguments: list[str]) -> int:
+    known = read(GOALS)
+    workloads = chosen_workloads(options.workload, options.quick, known)
+    peers = chosen_peers(options.peers, options.quick, workloads)
+    only_goals = options.peers == ["goal"] or (options.peers is None and options.quick)
+    missing = set().union(*(each.goal_peers() for each in workloads)) - {each.name for each in peers}
+    if missing and options.peers is None:
+        print(f"Not built, so their goals aren't measured: {', '.join(sorted(missing))}."
+              " ./dev bench --setup builds them.", file=sys.stderr)  # fmt: skip
+
+    about = record.environment([COVEY_SYSTEM, *peers], arguments, options.runs)
+    cases = cases_of(workloads, options.workers)
+    programs = programs_for(peers, only_goals, known)
+    with Progress(len(cases), options.runs) as progress:
+        results = run_all(cases, programs, options.runs, options.timeout, progress)
+    return finish("table", options, about, known, [each.name for each in peers], results)
+
+
+def measure_savina(options: argparse.Namespace, arguments: list[str]) -> int:
+    workloads = chosen_workloads(options.workload, options.quick, savina.WORKLOADS)
+    wanted = list(savina.PEERS) if options.peers is None else options.peers
+    if unknown := [name for name in wanted if name not in savina.PEERS]:
+        raise Mistake(f"Savina has no peer {', '.join(unknown)}; there are caf, erlang")
+    if missing := [name for name in wanted if not SAVINA_SYSTEMS[name].is_built()]:
+        raise Mistake(f"{', '.join(missing)} isn't built: ./dev bench --setup")
+
+    systems = [SAVINA_SYSTEMS[name] for name in wanted]
+    about = record.environment(systems, arguments, options.runs)
+    about["iterations"] = savina.ITERATIONS
+    cases = cases_of(workloads, options.workers)
+    programs = [savina.COVEY, *(savina.PEERS[name] for name in wanted)]
+    with Progress(len(cases), options.runs) as progress:
+        results = run_all(
+            cases, lambda _: programs, options.runs, options.timeout, progress, savina.run
+        )
+    return finish("savina", options, about, savina.WORKLOADS, wanted, results)
+
+
+def set_up(options: argparse.Namespace) -> int:
+    every = SYSTEMS | {each.name: each for each in SAVINA_SYSTEMS.values()}
+    wanted = options.peers or list(every)
+    if unknown := [name for name in wanted if name not in every]:
+        raise Mistake(f"there is no peer {', '.join(unknown)}; there are {', '.join(every)}")
+    return 0 if setup.setup(every[name] for name in wanted) else 1
+
+
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
+    if options.runs is None:
+        options.runs = 3 if options.quick else 5
     try:
         if options.setup:
-            wanted = options.peers or list(SYSTEMS)
-            if unknown := [name for name in wanted if name not in SYSTEMS]:
-                raise Mistake(f"there is no peer {', '.join(unknown)}")
-            return 0 if setup.setup(SYSTEMS[name] for name in wanted) else 1
-        return measure(options, arguments)
+            return set_up(options)
+        return (measure_savina if options.savina else measure)(options, arguments)
     except Mistake as mistake:
         print(f"./dev bench: {mistake}", file=sys.stderr)
         return 2

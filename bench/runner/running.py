@@ -65,7 +65,11 @@ def _last_line(text: str) -> str:
     return lines[-1][:200] if lines else "it says nothing"
 
 
-def run_once(command: list[str], timeout: float) -> Outcome:
+def run_once(
+    command: list[str],
+    timeout: float,
+    parse: Callable[[str], dict[str, float]] = parse_metrics,
+) -> Outcome:
     try:
         status, output, errors = run_process(command, timeout)
     except OSError as error:
@@ -80,7 +84,7 @@ def run_once(command: list[str], timeout: float) -> Outcome:
     if status != 0:
         return Outcome(failure=f"exit status {status}: {_last_line(errors or output)}")
     try:
-        metrics = parse_metrics(output)
+        metrics = parse(output)
     except ValueError as error:
         return Outcome(failure=f"prints a figure that is none: {error}")
     return Outcome(metrics) if metrics else Outcome(failure="printed no figure")

@@ -139,6 +139,73 @@ MACHINE = _cxx(
     folder=LIMITS,
 )
 
-SYSTEMS = {system.name: system for system in [GO, TOKIO, ERLANG, MACHINE]}
+ASIO = _cxx(
+    "asio",
+    "Boost.Asio's coroutines and channels",
+    ("libboost1.81-dev",),
+    "libboost1.81-dev",
+    folder=PEERS / "asio",
+)
+
+FIBER = _cxx(
+    "fiber",
+    "Boost.Fiber",
+    ("libboost-fiber1.81-dev", "libboost-context1.81-dev"),
+    "libboost-fiber1.81-dev",
+    folder=PEERS / "fiber",
+    libraries=("boost_fiber", "boost_context"),
+)
+
+CAF = _cxx(
+    "caf",
+    "C++ Actor Framework",
+    ("libcaf-dev",),
+    "libcaf-dev",
+    folder=PEERS / "caf",
+    standard="c++17",
+    libraries=("caf_core",),
+)
+
+TRIO = _python("trio", "Trio", ("python3-trio",), "python3-trio")
+ASYNCIO = _python("asyncio", "Python's asyncio", ("python3",), "python3")
+
+SYSTEMS = {
+    system.name: system
+    for system in [GO, TOKIO, ASIO, FIBER, CAF, ERLANG, TRIO, ASYNCIO, MACHINE]
+}
 
 COVEY_SYSTEM = System(name="covey", title="covey", start=(str(COVEY),), built=COVEY)
+
+
+# The Savina programs, which have arguments of their own.
+
+COVEY_SAVINA = ROOT / "build" / "release" / "bench" / "savina" / "savina"
+
+SAVINA_CAF = _cxx(
+    "savina_caf",
+    "Savina with the C++ Actor Framework",
+    ("libcaf-dev",),
+    "libcaf-dev",
+    folder=PEERS / "savina" / "caf",
+    standard="c++17",
+    libraries=("caf_core",),
+)
+
+SAVINA_ERLANG = System(
+    name="savina_erlang",
+    title="Savina in Erlang",
+    start=(
+        "erl", "-noshell", "-noinput", "+S", "{workers}:{workers}", "+P", "4000000",
+        "-pa", str(BUILT / "savina_erlang"), "-run", "savina", "main",
+    ),  # fmt: skip
+    built=BUILT / "savina_erlang" / "savina.beam",
+    packages=("erlang-base",),
+    version_of="erlang-base",
+    build=(
+        "erlc", "-o", str(BUILT / "savina_erlang"),
+        str(PEERS / "savina" / "erlang" / "savina.erl"),
+    ),  # fmt: skip
+    folder=PEERS / "savina" / "erlang",
+)
+
+SAVINA_SYSTEMS = {"caf": SAVINA_CAF, "erlang": SAVINA_ERLANG}
