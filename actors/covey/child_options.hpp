@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace covey {
@@ -39,6 +40,12 @@ struct child_options {
     duration hard = std::chrono::seconds(10);
 
     bool significant = false;  // see close_when
+
+    // More restarts in a row than this, and its supervisor gives up, whatever is left of the
+    // budget: for a child that fails too slowly to spend it. In a row: see backoff::reset_after.
+    // Restarts by hand, and with a group because of another child, don't count. Default: any
+    // number. (SV14)
+    std::optional<unsigned> max_consecutive = {};
 
     // Actors only.
     std::size_t mailbox = 64;  // messages that may wait

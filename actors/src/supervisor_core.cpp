@@ -316,10 +316,8 @@ std::exception_ptr supervisor_core::take_error() noexcept {
                 exception_group(fmt::format("supervisor '{}'", name_), std::move(errors)));
         }
         return std::make_exception_ptr(supervisor_gave_up(
-            fmt::format("supervisor '{}' gave up: more than {} {} in {:g} s", name_,
-                        options_.intensity, options_.intensity == 1 ? "restart" : "restarts",
-                        static_cast<double>(options_.period.count()) / 1e9),
-            std::move(errors), {failures_.begin(), failures_.end()}, failures_dropped_));
+            fmt::format("supervisor '{}' gave up: {}", name_, exceeded_), std::move(errors),
+            {failures_.begin(), failures_.end()}, failures_dropped_));
     } catch (...) {  // without memory for a group, the error that came first stands for all
         return first;
     }

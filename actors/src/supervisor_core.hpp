@@ -126,6 +126,7 @@ class supervisor_core final : public counted_object, public lowlevel::scope_note
     // ---- Restarting: supervisor_restart.cpp.
     void incident(child_slot& child, std::exception_ptr error);
     [[nodiscard]] bool joins_group_restart(const child_slot& child) const noexcept;
+    void count_incident(child_slot& child) const noexcept;
     [[nodiscard]] bool budget_allows(child_slot& child);
     void back_off(child_slot& child, duration delay);
     void begin_group_restart(child_slot& child, duration delay);
@@ -211,6 +212,7 @@ class supervisor_core final : public counted_object, public lowlevel::scope_note
     bool closing_ = false;
     bool cut_short_ = false;
     bool gave_up_ = false;
+    std::string exceeded_;  // by what it gave up: "more than 5 restarts in 30 s"
     bool primary_is_of_body_ = false;
     std::exception_ptr primary_;  // why it failed
     std::vector<std::exception_ptr> close_errors_;

@@ -18,6 +18,14 @@
 
 namespace covey::detail {
 
+namespace {
+
+std::string restarts(unsigned count) {
+    return fmt::format("{} {}", count, count == 1 ? "restart" : "restarts");
+}
+
+}  // namespace
+
 bool supervisor_core::joins_group_restart(const child_slot& child) const noexcept {
     using phase = group_restart::phase;
     return (group_.now_in == phase::stopping || group_.now_in == phase::waiting) &&
@@ -35,14 +43,11 @@ void supervisor_core::incident(child_slot& child, std::exception_ptr error) {
     child.incident = ++incidents_;
     log(event::incident, &child, error);
     remember(child, error);
+    count_incident(child);
     if (!budget_allows(child)) {
         give_up(child, std::move(error));
         return;
     }
-    const bool was_calm = child.ready_since != time_point::max() &&
-                          now() - child.ready_since >= calm_after(options_.backoff);
-    if (was_calm) child.incidents_in_a_row = 0;
-    ++child.incidents_in_a_row;
     const duration delay =
         restart_delay(options_.backoff, child.incidents_in_a_row, lowlevel::random_number());
     if (options_.strategy == strategy::one_for_one)
@@ -51,11 +56,29 @@ void supervisor_core::incident(child_slot& child, std::exception_ptr error) {
         begin_group_restart(child, delay);
 }
 
+void supervisor_core::count_incident(child_slot& child) const noexcept {
+    const bool was_calm = child.ready_since != time_point::max() &&
+                          now() - child.ready_since >= calm_after(options_.backoff);
+    if (was_calm) child.incidents_in_a_row = 0;
+    ++child.incidents_in_a_row;
+}
+
 bool supervisor_core::budget_allows(child_slot& child) {
-    if (options_.budget == budget_scope::supervisor) return window_.allow(now());
-    if (child.window == nullptr)
-        child.window = new restart_window(options_.intensity, options_.period);
-    return child.window->allow(now());
+    if (child.incidents_in_a_row > child.options.max_consecutive.value_or(~0U)) {
+        const unsigned most = *child.options.max_consecutive;
+        exceeded_ = fmt::format("more than {} of child '{}' in a row", restarts(most), child.name);
+        return false;
+    }
+    restart_window* window = &window_;
+    if (options_.budget == budget_scope::child) {
+        if (child.window == nullptr)
+            child.window = new restart_window(options_.intensity, options_.period);
+        window = child.window;
+    }
+    if (window->allow(now())) return true;
+    exceeded_ = fmt::format("more than {} in {:g} s", restarts(options_.intensity),
+                            static_cast<double>(options_.period.count()) / 1e9);
+    return false;
 }
 
 void supervisor_core::back_off(child_slot& child, duration delay) {

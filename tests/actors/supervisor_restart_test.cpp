@@ -274,6 +274,56 @@ TEST_CASE("each failed attempt to start again is an incident of its own (SV14)")
                                       "1.15 closing", "1.15 closed"});
 }
 
+TEST_CASE("a child has its own limit of restarts in a row, calm time begins a new row (SV14)") {
+    support::witness log;
+    covey::supervisor_options options{.intensity = 1000, .period = 1000s};
+    options.backoff = {.first = 1s, .factor = 1, .max = 1s, .reset_after = 10s};
+    // How long each incarnation of the limited child runs: the third one is calm.
+    const std::vector<covey::duration> runs{0s, 9s, 10s, 0s, 0s};
+    const auto error = support::thrown_by<covey::supervisor_gave_up>([&] {
+        support::run_virtual([&]() -> covey::task<> {
+            co_await covey::with_supervisor(
+                observed(options), [&](covey::supervisor& supervisor) -> covey::task<> {
+                    log.watch(supervisor);
+                    co_await supervisor.start({.name = "free"}, support::fails_after, 1s, "often");
+                    std::size_t run = 0;
+                    co_await supervisor.start(
+                        {.name = "limited", .max_consecutive = 2}, [&]() -> covey::task<> {
+                            co_await support::fails_after(runs.at(run++), "crash");
+                        });
+                    co_await covey::sleep_forever();
+                });
+        });
+    });
+    CHECK_THAT(error.what(),
+               Catch::Matchers::StartsWith(
+                   "supervisor 'top' gave up: more than 2 restarts of child 'limited' in a row"));
+    std::vector<std::string> ends;
+    for (const covey::supervision_event& each : log.events())
+        if (each.what == kind::incident && each.name == "limited")
+            ends.push_back(fmt::format("{:g}", support::in_seconds(each.at.time_since_epoch())));
+    CHECK(ends == lines{"0", "10", "21", "22", "23"});
+}
+
+TEST_CASE("no restart in a row at all is the first failure's end, whatever the budget (SV14)") {
+    const auto error = support::thrown_by<covey::supervisor_gave_up>(
+        [&] { life_of({}, {.max_consecutive = 0}, support::fails_after, 1s, "crash"); });
+    CHECK(error.failures().size() == 1);
+}
+
+TEST_CASE("restarts by hand are in no row (SV14, SV19)") {
+    support::run_virtual([&]() -> covey::task<> {
+        co_await covey::with_supervisor(
+            observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
+                const covey::child_id child =
+                    co_await supervisor.start({.max_consecutive = 0}, support::obedient);
+                for (int i = 0; i < 3; ++i) co_await supervisor.restart(child);
+                CHECK(supervisor.children().front().restarts == 3);
+                supervisor.stop_all();
+            });
+    });
+}
+
 TEST_CASE("the delay grows by its factor up to its maximum (SV15, SC8)") {
     const covey::backoff policy{.first = 1s, .factor = 2, .max = 5s, .jitter = 0};
     CHECK(delays_of(policy, std::vector<covey::duration>(6, 0s)) ==

@@ -17,7 +17,8 @@ using kind = covey::supervision_event::kind;
 // What the judged logs had in them, so that a test can say that it has seen something.
 struct tally {
     std::map<kind, std::uint64_t> events;
-    std::uint64_t supervisors = 0, raised = 0, group_starts = 0, widened = 0, cut_closes = 0;
+    std::uint64_t supervisors = 0, raised = 0, group_starts = 0, widened = 0, cut_closes = 0,
+                  in_a_row = 0;
 };
 
 class log_judge {
@@ -268,7 +269,14 @@ class log_judge {
         child.due = each.at + each.delay;
     }
 
-    // At most R within T, ends included; one more gives up, and nothing else does.
+    [[nodiscard]] bool is_one_too_many_in_a_row(const event& each, const slot& child) const {
+        const auto plan = std::find_if(record_.plans.begin(), record_.plans.end(),
+                                       [&](const slot_plan& any) { return any.name == each.name; });
+        return child.in_a_row > plan->max_consecutive.value_or(~0U);
+    }
+
+    // At most R within T, ends included, and no more of a child in a row than it may have; one more
+    // gives up, and nothing else does.
     void judge_budget(const event& each, slot& child, bool gave_up) {
         if (!exact_) return;
         std::vector<covey::time_point>& past =
@@ -276,8 +284,10 @@ class log_judge {
         const auto recent = std::count_if(past.begin(), past.end(), [&](covey::time_point when) {
             return each.at - when <= options_.period;
         });
-        expect(gave_up == (static_cast<unsigned>(recent) >= options_.intensity),
-               "it gives up with the incident after the R-th within T (SV14)");
+        const bool in_a_row = is_one_too_many_in_a_row(each, child);
+        if (in_a_row) ++sums_.in_a_row;
+        expect(gave_up == (in_a_row || static_cast<unsigned>(recent) >= options_.intensity),
+               "it gives up with the incident after the R-th within T, or in a row (SV14)");
         if (!gave_up) past.push_back(each.at);
     }
 

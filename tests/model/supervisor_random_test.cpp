@@ -41,4 +41,5 @@ TEST_CASE("random trees of supervisors keep the rules of the model (SV1 to SV19)
     CHECK(sums.group_starts > 0);
     CHECK(sums.widened > 0);
     CHECK(sums.cut_closes > 0);
+    CHECK(sums.in_a_row > 0);
 }

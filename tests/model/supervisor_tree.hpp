@@ -62,6 +62,7 @@ struct slot_plan {
     std::string name;
     dice random;
     int depth;  // of the tree below: 0 for one that is no supervisor
+    std::optional<unsigned> max_consecutive = {};
     std::atomic<int> alive = 0;
     int lives = 0;
 };
@@ -227,6 +228,8 @@ covey::task<> start_one(world& in, record& mine, const Supervisor& supervisor, d
     options.hard = options.grace + in.a_while(random, 20);
     options.significant = random.roll(4) == 0;
     if (random.roll(8) == 0) options.start_limit = in.unit + in.a_while(random, 10);
+    if (random.roll(6) == 0) options.max_consecutive = static_cast<unsigned>(random.roll(4));
+    plan.max_consecutive = options.max_consecutive;
     const covey::duration limit = random.roll(12) == 0 ? in.a_while(random, 10) : covey::never;
     const bool rethrows = may_rethrow && random.roll(10) == 0;
     try {
