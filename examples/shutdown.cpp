@@ -97,17 +97,17 @@ class clerk : public covey::actor {
 };
 
 // Five messages are in the mailbox, and the second one is being handled when it is cancelled.
-covey::task<> show_mailbox() {
+covey::task<> show_mailbox(const char* title, covey::on_stop queued) {
     covey::actor_ref<clerk> desk;
     const auto begin = covey::now();
     co_await covey::move_on_after(
         1s, covey::with_supervisor({}, [&](covey::supervisor& office) -> covey::task<> {
-            desk = co_await covey::start_actor<clerk>(office, {.name = "clerk"});
+            desk = co_await covey::start_actor<clerk>(office, {.name = "clerk", .on_stop = queued});
             for (int number = 1; number <= 5; ++number) co_await desk.tell(form{});
         }));
     const seconds taken = covey::now() - begin - 1s;
     const covey::actor_statistics left = desk.statistics();
-    fmt::print("an actor with five messages: {:g} s\n", taken.count());
+    fmt::print("{}: {:g} s\n", title, taken.count());
     fmt::print("  {} handled, {} dead letters\n", left.handled, left.dead_letters);
 }
 
@@ -121,7 +121,8 @@ covey::task<> show_all() {
                   three(serve_and_say_goodbye, 1s));
     co_await show_inner("three deaf ones in an inner supervisor, whose own hard is 2 s", 2s);
     co_await show_inner("and with no limit for it", covey::never);
-    co_await show_mailbox();
+    co_await show_mailbox("an actor with five messages", covey::on_stop::discard);
+    co_await show_mailbox("an actor that finishes its five messages", covey::on_stop::finish);
     fmt::print("{}\n", timeline::legend);
 }
 

@@ -155,10 +155,10 @@ task<actor_ref<A>> start_typed_in_nursery(nursery& owner, cell_ref cell,
 
 // Starts an actor as a child of the nursery: waits until its on_start() has returned, and gives its
 // address. The nursery stays open until the actor is stopped or cancelled; one that fails is a
-// failed child. Of the options, name, grace, hard, mailbox and overflow count. Arguments are moved
-// or copied at the call, and given to the constructor as rvalues. Throws what constructor and
-// on_start throw, as it is; std::invalid_argument for bad options. A checkpoint; its cancellation
-// ends the actor. (SV7, SV32)
+// failed child. Of the options, name, grace, hard, mailbox, overflow and on_stop count. Arguments
+// are moved or copied at the call, and given to the constructor as rvalues. Throws what constructor
+// and on_start throw, as it is; std::invalid_argument for bad options. A checkpoint; its
+// cancellation ends the actor. (SV7, SV32)
 template <class A, class... T>
 [[nodiscard]] task<actor_ref<A>> start_actor(nursery& owner, child_options options,
                                              T&&... arguments) {

@@ -76,9 +76,9 @@ class actor_address {
     [[nodiscard]] watch_operation watch() const;
 
     // Asks the actor to stop for good: its mailbox refuses messages from now on, what is queued
-    // becomes dead letters, requests fail at once. The message in progress is finished: after
-    // child_options::grace it is cancelled, after `hard` through its shields. Idempotent; not a
-    // checkpoint; any thread. (SV11, SV28)
+    // becomes dead letters (or is handled first: child_options::on_stop), requests fail at once.
+    // The message in progress is finished: after child_options::grace it is cancelled, after `hard`
+    // through its shields. Idempotent; not a checkpoint; any thread. (SV11, SV28)
     void stop() const noexcept;
 
     // Any thread. Cost: two locks.

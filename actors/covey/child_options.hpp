@@ -26,8 +26,15 @@ enum class on_restart : std::uint8_t {
     epoch,  // in a group restart, those whose sender is restarted too become dead letters
 };
 
-// One child of a supervisor, or one actor. Under a plain nursery only name, grace, hard, mailbox
-// and overflow mean anything. The name is copied.
+// What becomes of the messages that are queued when an actor is stopped for good. Requests fail at
+// once, in either case, and nothing new is taken. (SV11, SV28)
+enum class on_stop : std::uint8_t {
+    discard,  // they become dead letters
+    finish,   // they are handled, within the grace; what is left then becomes dead letters
+};
+
+// One child of a supervisor, or one actor. Under a plain nursery only name, grace, hard, mailbox,
+// overflow and on_stop mean anything. The name is copied.
 struct child_options {
     std::string_view name = {};  // default: the function's or the actor class's
     covey::restart restart = covey::restart::transient;
@@ -51,6 +58,7 @@ struct child_options {
     std::size_t mailbox = 64;  // messages that may wait
     covey::overflow overflow = covey::overflow::block;
     covey::on_restart on_restart = covey::on_restart::keep;
+    covey::on_stop on_stop = covey::on_stop::discard;
 };
 
 // How an incarnation ended, or a child for good.

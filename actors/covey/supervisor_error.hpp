@@ -26,8 +26,9 @@ class start_failed_error : public exception_group {
     detail::counted_ref<name> name_;  // copying must not throw
 };
 
-// A supervisor's budget of restarts is spent, or a child's max_consecutive. The group holds the error that was one too many, then
-// those of the incidents before it (the last 8 at most), then those of stopping the others. (SV17)
+// A supervisor's budget of restarts is spent, or a child's max_consecutive. The group holds the
+// error that was one too many, then those of the incidents before it (the last 8 at most), then
+// those of stopping the others. (SV17)
 class supervisor_gave_up : public exception_group {
  public:
     // Where an error of an incident came from.

@@ -81,7 +81,8 @@ actor_cell::actor_cell(const actor_type& type, const child_options& options, end
       name_(name_of(options, type, id_)),
       grace_(options.grace),
       hard_(options.hard),
-      on_restart_(options.on_restart) {}
+      on_restart_(options.on_restart),
+      on_stop_(options.on_stop) {}
 
 actor_statistics actor_cell::statistics() const {
     actor_statistics result;
@@ -127,7 +128,7 @@ std::uint32_t actor_cell::begin_incarnation(cancel_scope& scope) {
     mailbox_end fresh = receive_.clone();
     const task_record& task = current_task("actor");
     const mutex_guard held(lock_);
-    if (state_ != state::open) fresh.close();
+    if (state_ != state::open && !finishes_queue_locked()) fresh.close();
     current_.emplace(std::move(fresh));
     scope_ = &scope;
     handler_.store(&task, order::relaxed);
@@ -138,7 +139,7 @@ std::uint32_t actor_cell::begin_incarnation(cancel_scope& scope) {
 
 void actor_cell::stop_incarnation(std::uint32_t number) noexcept {
     const mutex_guard held(lock_);
-    if (current_ && number == incarnation()) current_->close();
+    if (current_ && number == incarnation() && !finishes_queue_locked()) current_->close();
 }
 
 void actor_cell::end_incarnation() noexcept {
@@ -165,7 +166,18 @@ void actor_cell::refuse() noexcept {
         const mutex_guard held(lock_);
         refuse_locked();
     }
-    drain(dead_letter_reason::stopped);
+    discard_refused();
+}
+
+// Requests aren't kept waiting, whatever becomes of the rest.
+void actor_cell::discard_refused() noexcept {
+    const auto is_request = [](const void*, const envelope& message) {
+        return message.reply != nullptr;
+    };
+    if (on_stop_ == covey::on_stop::discard)
+        drain(dead_letter_reason::stopped);
+    else  // without memory they are answered in their turn
+        static_cast<void>(drain_if(dead_letter_reason::stopped, is_request, nullptr));
 }
 
 void actor_cell::drain(dead_letter_reason why) noexcept {
@@ -179,16 +191,16 @@ void actor_cell::drain(dead_letter_reason why) noexcept {
 }
 
 // In one step, so that what stays keeps its order among what is told meanwhile.
-void actor_cell::drain_if(dead_letter_reason why,
-                          bool (*matches)(void* context, std::uint32_t sender),
-                          void* context) noexcept {
+bool actor_cell::drain_if(dead_letter_reason why,
+                          bool (*matches)(const void* context, const envelope& message),
+                          const void* context) noexcept {
     struct question {
-        bool (*matches)(void* context, std::uint32_t sender);
-        void* context;
+        bool (*matches)(const void* context, const envelope& message);
+        const void* context;
     } asked{matches, context};
     const auto matches_envelope = [](void* of, const void* value) {
         const auto& [test, its_context] = *static_cast<question*>(of);
-        return test(its_context, static_cast<const envelope*>(value)->sender);
+        return test(its_context, *static_cast<const envelope*>(value));
     };
     try {
         std::vector<envelope> taken;  // made empty, filled by the channel
@@ -197,16 +209,21 @@ void actor_cell::drain_if(dead_letter_reason why,
             const std::size_t count =
                 take_matching(receive_.end(), taken.data(), taken.size(), &asked, matches_envelope);
             if (count == unbounded_capacity) continue;  // there are more by now
-            for (std::size_t i = 0; i != count; ++i) taken[i].discard(why, nullptr, true);
-            return;
+            for (std::size_t i = 0; i != count; ++i)
+                taken[i].discard(why, nullptr, why == dead_letter_reason::restarted);
+            return true;
         }
     } catch (const std::bad_alloc&) {
-        drain(why);  // nobody's message is handled twice, so it is the safe side
+        return false;
     }
 }
 
 void actor_cell::end(exit_reason reason, const std::exception_ptr& error) noexcept {
-    refuse();
+    {
+        const mutex_guard held(lock_);
+        refuse_locked();
+    }
+    drain(dead_letter_reason::stopped);
     free_names(*this);
     lowlevel::wake_list woken;
     {
@@ -237,7 +254,7 @@ void actor_cell::stop() noexcept {
         refuse_locked();
         if (owner_ != nullptr) {
             owner_->stop_requested();
-        } else if (current_) {
+        } else if (current_ && !finishes_queue_locked()) {
             current_->close();
         }
         if (owner_ == nullptr && scope_ != nullptr) {
@@ -248,7 +265,7 @@ void actor_cell::stop() noexcept {
             }
         }
     }
-    drain(dead_letter_reason::stopped);
+    discard_refused();
 }
 
 watch_operation::watch_operation(cell_ref target) noexcept

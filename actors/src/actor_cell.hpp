@@ -41,7 +41,8 @@ class mailbox_end : public channel_handle {
 //              open -- refuse() --> stopping -- end() --> ended
 //
 //            To stop an incarnation is to close its clone: its idle receive ends, the mailbox and
-//            its senders notice nothing. To stop for good is to close the sending end as well.
+//            its senders notice nothing. To stop for good is to close the sending end as well; or
+//            only that, with on_stop::finish: the clone ends when the mailbox is empty.
 // Invariants Nothing is posted once the sending end is closed, and what is queued then is
 //            discarded: so an ended actor's mailbox is empty.
 // Threads    See the groups of members. lock_ comes before the locks of the mailbox and of the
@@ -85,13 +86,16 @@ class actor_cell final : public actor_cell_base {
     // Whether a message may be received now, or the incarnation was asked to stop.
     [[nodiscard]] bool is_stopping() const noexcept;
 
-    // Takes no messages any more, and discards what is queued. Idempotent; any thread. (SV28)
+    // Takes no messages any more, and discards what is queued and won't be handled. Idempotent; any
+    // thread. (SV11, SV28)
     void refuse() noexcept;
     // Discards what is queued; the mailbox stays open. (SV23, SV24)
     void drain(dead_letter_reason why) noexcept;
-    // The same for messages whose sender's tag matches; the others stay, in order.
-    void drain_if(dead_letter_reason why, bool (*matches)(void* context, std::uint32_t sender),
-                  void* context) noexcept;
+    // The same for messages that match; the others stay, in order. False: there was no memory for
+    // it, and all of them stay.
+    [[nodiscard]] bool drain_if(dead_letter_reason why,
+                                bool (*matches)(const void* context, const envelope& message),
+                                const void* context) noexcept;
     // The actor is over: refuses, frees its names, tells those who watch. The first call counts.
     void end(exit_reason reason, const std::exception_ptr& error) noexcept;
 
@@ -128,6 +132,11 @@ class actor_cell final : public actor_cell_base {
     ~actor_cell() override = default;
     actor_cell(const actor_type& type, const child_options& options, endpoint_pair mailbox);
     void refuse_locked() noexcept;
+    void discard_refused() noexcept;
+    // Whether the incarnation goes on until the mailbox is empty.
+    [[nodiscard]] bool finishes_queue_locked() const noexcept {
+        return on_stop_ == covey::on_stop::finish && state_ == state::stopping;
+    }
 
     // Constant. The mailbox comes first: its ends are owned before anything may throw.
     mailbox_end send_;     // any thread
@@ -138,6 +147,7 @@ class actor_cell final : public actor_cell_base {
     const duration grace_;
     const duration hard_;
     const covey::on_restart on_restart_;
+    const covey::on_stop on_stop_;
 
     // Written by the actor's task.
     lowlevel::atomic<std::uint32_t> incarnation_{0};

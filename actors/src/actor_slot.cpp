@@ -88,12 +88,12 @@ void actor_slot::before_restart(bool alone, std::uint64_t lowest) noexcept {
         cell_->drain(dead_letter_reason::restarted);
         return;
     }
-    cell_->drain_if(
-        dead_letter_reason::restarted,
-        [](void* context, std::uint32_t sender) {
-            return sender != 0 && sender >= *static_cast<std::uint64_t*>(context);
-        },
-        &lowest);
+    const auto is_of_group = [](const void* context, const envelope& message) {
+        return message.sender != 0 && message.sender >= *static_cast<const std::uint64_t*>(context);
+    };
+    // Without memory all of it goes: nobody's message is handled twice, so it is the safe side.
+    if (!cell_->drain_if(dead_letter_reason::restarted, is_of_group, &lowest))
+        cell_->drain(dead_letter_reason::restarted);
 }
 
 }  // namespace
