@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <covey/clock.hpp>
+
 #include <cstdint>
 #include <exception>
 #include <stdexcept>
@@ -17,6 +19,21 @@ namespace covey {
 class actor_stopped_error : public std::runtime_error {
  public:
     using std::runtime_error::runtime_error;
+};
+
+// The actor is down, to be started again, and refuses what is sent until then: see
+// child_options::reject_while_down. The message stays with its sender. (SV25)
+class actor_unavailable_error : public std::runtime_error {
+ public:
+    actor_unavailable_error(const std::string& what, duration retry_after)
+        : std::runtime_error(what), retry_after_(retry_after) {}
+
+    // How long until it is started. Zero: that isn't known, because others of its group are being
+    // stopped or it has just failed, or the caller is outside of its run.
+    [[nodiscard]] duration retry_after() const noexcept { return retry_after_; }
+
+ private:
+    duration retry_after_;
 };
 
 // A request won't be answered, though its actor took it: the handler threw or was cut off, the

@@ -123,9 +123,10 @@ class typed_address : public actor_address {
     // Sends the message, waiting while the mailbox is full (or as its overflow policy says). An
     // rvalue moves into the operation and goes back to where it came from on an error and on
     // cancellation, so await it in the same expression; an lvalue is copied. Throws
-    // actor_stopped_error, channel_full_error; would_deadlock_error where the actor's own handler
-    // would wait for room in its own mailbox. A checkpoint. Threads: tasks of any worker. Messages
-    // of one sender arrive in order. Cost: no allocation up to 48 bytes. (SV21, SV25)
+    // actor_stopped_error, actor_unavailable_error, channel_full_error; would_deadlock_error where
+    // the actor's own handler would wait for room in its own mailbox. A checkpoint. Threads: tasks
+    // of any worker. Messages of one sender arrive in order. Cost: no allocation up to 48 bytes.
+    // (SV21, SV25)
     template <class M>
     [[nodiscard]] auto tell(M&& message) const {
         using sent = std::decay_t<M>;
@@ -149,11 +150,12 @@ class typed_address : public actor_address {
     }
 
     // Sends the message as a request and waits for what its handler returns. Throws
-    // actor_stopped_error where it never was begun, callee_failed_error where it was and won't be
-    // answered; would_deadlock_error from a handler of the same actor, and where handlers would
-    // wait for each other. The asker's deadline and cancellation travel along: a request whose
-    // asker has gone is skipped, and its handler can see it in actor::current_request(). A handler
-    // that has begun isn't stopped. A checkpoint. Cost: one allocation. (SV26-SV29)
+    // actor_stopped_error or actor_unavailable_error where it never was begun, callee_failed_error
+    // where it was and won't be answered; would_deadlock_error from a handler of the same actor,
+    // and where handlers would wait for each other. The asker's deadline and cancellation travel
+    // along: a request whose asker has gone is skipped, and its handler can see it in
+    // actor::current_request(). A handler that has begun isn't stopped. A checkpoint. Cost: one
+    // allocation. (SV26-SV29)
     template <class M>
     [[nodiscard]] auto ask(M&& message) const {
         using sent = std::decay_t<M>;

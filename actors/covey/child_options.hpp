@@ -59,6 +59,10 @@ struct child_options {
     covey::overflow overflow = covey::overflow::block;
     covey::on_restart on_restart = covey::on_restart::keep;
     covey::on_stop on_stop = covey::on_stop::discard;
+    // While the actor is down, from the end of an incarnation to the begin of the next, what is
+    // sent is refused with actor_unavailable_error instead of queued: for senders that know
+    // somebody else to turn to. A send that waits for room already waits on. (SV25)
+    bool reject_while_down = false;
 };
 
 // How an incarnation ended, or a child for good.

@@ -82,7 +82,9 @@ actor_cell::actor_cell(const actor_type& type, const child_options& options, end
       grace_(options.grace),
       hard_(options.hard),
       on_restart_(options.on_restart),
-      on_stop_(options.on_stop) {}
+      on_stop_(options.on_stop),
+      rejects_while_down_(options.reject_while_down),
+      asks_owner_(rejects_while_down_ || on_restart_ == covey::on_restart::epoch) {}
 
 actor_statistics actor_cell::statistics() const {
     actor_statistics result;
@@ -109,9 +111,23 @@ void actor_cell::stamp(envelope& message) const {
                         "other; an actor_ref addresses the actor as long as it is restarted",
                         message.only_incarnation(), name_));
     }
-    if (on_restart_ != covey::on_restart::epoch) return;
-    const mutex_guard held(lock_);
-    if (owner_ != nullptr) message.sender = owner_->tag_of_sender();
+    if (asks_owner_) ask_owner(message);
+}
+
+void actor_cell::ask_owner(envelope& message) const {
+    std::optional<duration> down_for;
+    {
+        const mutex_guard held(lock_);
+        if (owner_ == nullptr || state_ != state::open) return;
+        message.sender = owner_->tag_of_sender();
+        if (rejects_while_down_ && !current_) down_for = owner_->restarts_in();
+    }
+    if (!down_for) return;
+    throw actor_unavailable_error(
+        fmt::format("actor '{}' is down until it is started again, and reject_while_down was asked "
+                    "for: try later, or somebody else",
+                    name_),
+        *down_for);
 }
 
 void actor_cell::throw_stopped() const {

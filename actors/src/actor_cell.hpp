@@ -20,6 +20,8 @@ class actor_owner {
     virtual void stop_requested() noexcept = 0;
     // What a message notes about the calling task, its sender; 0: nothing. For on_restart::epoch.
     [[nodiscard]] virtual std::uint32_t tag_of_sender() noexcept { return 0; }
+    // How long until the next incarnation; zero: unknown to the caller.
+    [[nodiscard]] virtual duration restarts_in() noexcept { return duration::zero(); }
 
  protected:
     ~actor_owner() = default;
@@ -69,7 +71,8 @@ class actor_cell final : public actor_cell_base {
     [[nodiscard]] bool is_handled_by(const task_record* task) const noexcept {
         return handler_.load(lowlevel::order::relaxed) == task;
     }
-    // Completes the envelope. Throws actor_stopped_error for an incarnation that is over.
+    // Completes the envelope. Throws actor_stopped_error for an incarnation that is over,
+    // actor_unavailable_error while there is none.
     void stamp(envelope& message) const;
     [[noreturn]] void throw_stopped() const;
     [[noreturn]] void throw_full() const;
@@ -132,6 +135,7 @@ class actor_cell final : public actor_cell_base {
     ~actor_cell() override = default;
     actor_cell(const actor_type& type, const child_options& options, endpoint_pair mailbox);
     void refuse_locked() noexcept;
+    void ask_owner(envelope& message) const;
     void discard_refused() noexcept;
     // Whether the incarnation goes on until the mailbox is empty.
     [[nodiscard]] bool finishes_queue_locked() const noexcept {
@@ -148,6 +152,8 @@ class actor_cell final : public actor_cell_base {
     const duration hard_;
     const covey::on_restart on_restart_;
     const covey::on_stop on_stop_;
+    const bool rejects_while_down_;
+    const bool asks_owner_;  // about each message
 
     // Written by the actor's task.
     lowlevel::atomic<std::uint32_t> incarnation_{0};

@@ -8,6 +8,7 @@
 
 #include <covey/actor.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace covey::detail {
@@ -36,7 +37,7 @@ class actor_slot final : public child_slot, private incarnation_host, private ac
         if (for_good) cell_->refuse();
         cell_->stop_incarnation(cell_->incarnation());
     }
-    void before_restart(bool alone, std::uint64_t lowest) noexcept override;
+    void before_restart(bool alone, std::uint64_t lowest, time_point when) noexcept override;
     void end_for_good(exit_reason reason, std::exception_ptr error) noexcept override {
         cell_->set_owner(nullptr);
         cell_->end(reason, error);
@@ -74,14 +75,23 @@ class actor_slot final : public child_slot, private incarnation_host, private ac
             [this](const child_slot& each) { return each.core == core; });
         return sender == nullptr ? 0 : static_cast<std::uint32_t>(sender->id.value);
     }
+    // Long past, or before the first restart, it says nothing about the next one.
+    [[nodiscard]] duration restarts_in() noexcept override {
+        const task_record* sender = current_task_or_null();
+        if (sender == nullptr || sender->core != core->run()) return duration::zero();
+        const time_point when{duration(starts_at_.load(lowlevel::order::relaxed))};
+        return std::max(duration::zero(), when - now());
+    }
 
     const cell_ref cell_;
     counted_ref<actor_factory> factory_;
+    lowlevel::atomic<duration::rep> starts_at_{0};  // written by the manager: the next restart
 };
 
 // What is queued has been sent to an actor whose state is gone; in a group, by some whose own is.
 // (SV23, SV24)
-void actor_slot::before_restart(bool alone, std::uint64_t lowest) noexcept {
+void actor_slot::before_restart(bool alone, std::uint64_t lowest, time_point when) noexcept {
+    starts_at_.store(when.time_since_epoch().count(), lowlevel::order::relaxed);
     const bool keeps = alone ? options.on_restart != on_restart::drain : false;
     if (keeps) return;
     if (alone || options.on_restart != on_restart::epoch) {

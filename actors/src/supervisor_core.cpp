@@ -40,6 +40,7 @@ supervisor_core::~supervisor_core() {
 }
 
 void supervisor_core::open(nursery& children, scope_handle body) {
+    run_ = current_task("with_supervisor").core;
     nursery_ = &children;
     scope_ = &children.scope();
     body_.emplace(std::move(body));

@@ -81,6 +81,7 @@ class supervisor_core final : public counted_object, public lowlevel::scope_note
     [[nodiscard]] std::exception_ptr enter_scope(child_slot& child, cancel_scope& own) noexcept;
     void child_ended(child_slot& child, child_outcome outcome) noexcept;
     [[nodiscard]] const supervisor_options& options() const noexcept { return options_; }
+    [[nodiscard]] const runtime_core* run() const noexcept { return run_; }
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] std::string describe() const override;
@@ -168,6 +169,7 @@ class supervisor_core final : public counted_object, public lowlevel::scope_note
     // Constant after open().
     const supervisor_options options_;
     const std::string name_;
+    const runtime_core* run_ = nullptr;
     nursery* nursery_ = nullptr;
     cancel_scope* scope_ = nullptr;
     bool is_managed_ = false;                  // the manager has been started

@@ -206,7 +206,7 @@ void supervisor_core::ended_as_asked(child_slot& child, child_outcome& outcome) 
                 set_state(child, child_state::down);
                 break;
             }
-            child.before_restart(true, 0);
+            child.before_restart(true, 0, now());
             start_incarnation(child);
             break;
         case stop_purpose::group_restart:

@@ -83,7 +83,7 @@ bool supervisor_core::budget_allows(child_slot& child) {
 
 void supervisor_core::back_off(child_slot& child, duration delay) {
     log(event::backoff, &child, nullptr, delay);
-    child.before_restart(true, 0);
+    child.before_restart(true, 0, later(now(), delay));
     if (delay == duration::zero()) {
         start_incarnation(child);
         return;
@@ -127,11 +127,12 @@ bool supervisor_core::stop_group() {
             ask_to_stop(*last, stop_purpose::group_restart);
         return false;
     }
-    for (auto each = table_.lower_bound(group_.lowest); each != table_.end(); ++each)
-        if (!each->second->is_over()) each->second->before_restart(false, group_.lowest);
     log(event::backoff, nullptr, nullptr, group_.delay);
     group_.now_in = group_restart::phase::waiting;
     group_.resume_at = later(now(), group_.delay);
+    for (auto each = table_.lower_bound(group_.lowest); each != table_.end(); ++each)
+        if (!each->second->is_over())
+            each->second->before_restart(false, group_.lowest, group_.resume_at);
     return true;
 }
 

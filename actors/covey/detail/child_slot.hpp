@@ -61,7 +61,9 @@ class child_slot : public counted_object, public lowlevel::scope_note, public ne
 
     // For actors. All in the manager's task, or in that of whoever closes the supervisor.
     virtual void stop_politely(bool /*for_good*/) noexcept {}  // beside the soft cancellation
-    virtual void before_restart(bool /*alone*/, std::uint64_t /*lowest*/) noexcept {}  // it is down
+    // It is down, and is started at `when`.
+    virtual void before_restart(bool /*alone*/, std::uint64_t /*lowest*/,
+                                time_point /*when*/) noexcept {}
     virtual void end_for_good(exit_reason, std::exception_ptr) noexcept {}
 
     // For run(): what started() is for others.
