@@ -23,14 +23,18 @@ class request_status {
     // Until when its asker waits: time_point::max() if there is no limit, no asker, or one in
     // another run, whose clock is another.
     [[nodiscard]] time_point deadline() const noexcept;
+    // The how many-th time it is that a handler has it, from 1: see child_options::max_deliveries.
+    [[nodiscard]] unsigned delivery() const noexcept { return delivery_; }
 
  private:
     friend class actor;
-    request_status(detail::counted_ref<detail::reply_core> reply, bool is_of_this_run) noexcept
-        : reply_(std::move(reply)), is_of_this_run_(is_of_this_run) {}
+    request_status(detail::counted_ref<detail::reply_core> reply, bool is_of_this_run,
+                   unsigned delivery) noexcept
+        : reply_(std::move(reply)), is_of_this_run_(is_of_this_run), delivery_(delivery) {}
 
     detail::counted_ref<detail::reply_core> reply_;
     bool is_of_this_run_;
+    unsigned delivery_;
 };
 
 // Base of all actors: an object whose state only its own handlers touch, one at a time.

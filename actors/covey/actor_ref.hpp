@@ -39,7 +39,7 @@ struct actor_statistics : channel_statistics {
     std::uint64_t returned = 0;      // requests that ended with an error for their asker
     std::uint64_t abandoned = 0;     // of these: whose asker had gone before they were begun
     std::uint64_t dead_letters = 0;  // see covey::dead_letters()
-    std::uint64_t in_progress = 0;   // 1 from its turn until its handler has ended
+    std::uint64_t in_progress = 0;   // 1 from its turn until its handler has ended for good
     std::uint32_t incarnation = 0;   // the last one begun, counted from 1
 };
 

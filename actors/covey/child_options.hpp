@@ -58,6 +58,12 @@ struct child_options {
     std::size_t mailbox = 64;  // messages that may wait
     covey::overflow overflow = covey::overflow::block;
     covey::on_restart on_restart = covey::on_restart::keep;
+    // How often a told message is given to a handler that fails, or is cut off by a restart, before
+    // it is a dead letter. More than once: the next incarnation gets it first, before what is
+    // queued, and on_restart holds for it too. Each but the last of these deliveries costs a copy
+    // of the message; one that can't be copied is delivered once. Requests are: their asker is
+    // told. (SV23, SV26, SV30)
+    unsigned max_deliveries = 1;
     covey::on_stop on_stop = covey::on_stop::discard;
     // While the actor is down, from the end of an incarnation to the begin of the next, what is
     // sent is refused with actor_unavailable_error instead of queued: for senders that know

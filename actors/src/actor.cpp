@@ -58,10 +58,10 @@ class [[nodiscard]] incarnation::handler_run : private continuation {
     explicit handler_run(incarnation& life) noexcept : life_(life) {}
 
     bool await_ready() noexcept {
-        envelope& message = life_.current_;
         try {
+            message_box& box = life_.box_for_handler();
             const called_handler called =
-                message.box.type()->handle(*life_.actor_, message.box.storage(), message.reply);
+                box.type()->handle(*life_.actor_, box.storage(), life_.current_.reply);
             child = called.frame;
             promise_ = called.promise;
             is_boundary = true;
@@ -101,7 +101,10 @@ class [[nodiscard]] incarnation::handler_run : private continuation {
 
 incarnation::incarnation(cell_ref cell, counted_ref<actor_factory> factory,
                          incarnation_host& host) noexcept
-    : cell_(std::move(cell)), factory_(std::move(factory)), host_(host) {}
+    : cell_(std::move(cell)),
+      factory_(std::move(factory)),
+      host_(host),
+      max_deliveries_(host.max_deliveries()) {}
 
 incarnation::~incarnation() = default;
 
@@ -137,8 +140,10 @@ task<> incarnation::work() {
     co_await actor_->on_start();
     is_ready_ = true;
     host_.ready();
+    if (max_deliveries_ != 1) host_.take_kept(current_);
     for (;;) {
-        const bool received = co_await next_message(*this);
+        bool received = !current_.is_empty();  // what is delivered again
+        if (!received) received = co_await next_message(*this);
         if (!received) co_return;
         if (!is_worth_handling()) continue;
         const bool goes_on = co_await handler_run(*this);
@@ -162,11 +167,26 @@ bool incarnation::is_worth_handling() noexcept {
     return false;
 }
 
+// A request isn't kept waiting for another try, and a message to one incarnation is for no other.
+bool incarnation::may_come_again() const noexcept {
+    return current_.failures + 1U < max_deliveries_ && current_.reply == nullptr &&
+           current_.only_incarnation() == 0 && current_.box.type()->copy != nullptr;
+}
+
+// What handlers get is theirs, so one that may have to come again is copied.
+message_box& incarnation::box_for_handler() {
+    if (!may_come_again()) return current_.box;
+    if (!copy_) copy_ = std::make_unique<message_box>();
+    copy_->put_copy(current_.box);
+    return *copy_;
+}
+
 // The message in progress has been, one way or the other. True: the actor goes on.
 bool incarnation::handled(const std::exception_ptr& error, bool stopped) noexcept {
+    if (copy_) copy_->clear();
     if (error) return failed(error);
     if (stopped) {
-        current_.discard(dead_letter_reason::cancelled, nullptr, host_.restarts_after_stop());
+        keep_or_discard(dead_letter_reason::cancelled, nullptr, host_.restarts_after_stop());
         return true;  // to meet the cancellation at the next receive
     }
     cell().count_handled();
@@ -178,13 +198,28 @@ bool incarnation::handled(const std::exception_ptr& error, bool stopped) noexcep
 bool incarnation::failed(const std::exception_ptr& error) noexcept {
     outcome_.decided = decide(error);
     const bool resumes = outcome_.decided == verdict::resume;
-    current_.discard(dead_letter_reason::failed, error,
-                     resumes || host_.restarts_after(outcome_.decided));
+    const bool restarts = host_.restarts_after(outcome_.decided);
+    if (restarts)
+        keep_or_discard(dead_letter_reason::failed, error, true);
+    else
+        current_.discard(dead_letter_reason::failed, error, resumes);
     if (resumes) return true;
     has_decided_ = true;
     outcome_.reason =
         outcome_.decided == verdict::stop ? exit_reason::finished : exit_reason::failed;
     return false;
+}
+
+// Whether there is a next incarnation is the supervisor's to say. If not, it ends as what is
+// queued.
+void incarnation::keep_or_discard(dead_letter_reason why, const std::exception_ptr& error,
+                                  bool restarting) noexcept {
+    if (!may_come_again() || cell().is_stopping()) {
+        current_.discard(why, error, restarting);
+        return;
+    }
+    ++current_.failures;
+    host_.keep_for_next(current_);
 }
 
 verdict incarnation::decide(const std::exception_ptr& error) noexcept {
@@ -360,6 +395,7 @@ constexpr message_type tick_message = {
         stored_message<tick_ref>(message)->leave_mailbox();
         destroy_stored<tick_ref>(message);
     },
+    nullptr,
     [](actor& by, void* message, reply_core*) {
         const tick_ref& source = stored_message<tick_ref>(message);
         source->leave_mailbox();
@@ -419,9 +455,9 @@ void actor::stop_self() const { life("stop_self").cell().stop(); }
 request_status actor::current_request() const {
     const detail::incarnation& life = this->life("current_request");
     detail::reply_core* reply = life.reply_in_progress();
-    if (reply == nullptr) return request_status({}, false);
+    if (reply == nullptr) return request_status({}, false, life.delivery());
     return request_status(detail::counted_ref<detail::reply_core>::to(*reply),
-                          life.is_of_run(reply->run));
+                          life.is_of_run(reply->run), life.delivery());
 }
 
 const detail::message_type& actor::own_message(const void* tag, const char* attempt,

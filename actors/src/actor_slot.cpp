@@ -9,6 +9,8 @@
 #include <covey/actor.hpp>
 
 #include <algorithm>
+#include <memory>
+#include <new>
 #include <utility>
 
 namespace covey::detail {
@@ -39,6 +41,7 @@ class actor_slot final : public child_slot, private incarnation_host, private ac
     }
     void before_restart(bool alone, std::uint64_t lowest, time_point when) noexcept override;
     void end_for_good(exit_reason reason, std::exception_ptr error) noexcept override {
+        discard_kept(dead_letter_reason::stopped);
         cell_->set_owner(nullptr);
         cell_->end(reason, error);
     }
@@ -64,6 +67,28 @@ class actor_slot final : public child_slot, private incarnation_host, private ac
         return why_stopped() == exit_reason::restarting;
     }
 
+    [[nodiscard]] unsigned max_deliveries() const noexcept override {
+        return options.max_deliveries;
+    }
+    void keep_for_next(envelope& message) noexcept override {
+        try {
+            kept_ = std::make_unique<envelope>(std::move(message));
+        } catch (const std::bad_alloc&) {
+            message.discard(dead_letter_reason::failed);
+        }
+    }
+    // One that was asked to end begins no message.
+    void take_kept(envelope& place) noexcept override {
+        if (!kept_ || is_asked_to_stop()) return;
+        std::destroy_at(&place);
+        std::construct_at(&place, std::move(*kept_));
+        kept_.reset();
+    }
+    void discard_kept(dead_letter_reason reason) noexcept {
+        if (kept_) kept_->discard(reason, nullptr, reason == dead_letter_reason::restarted);
+        kept_.reset();
+    }
+
     // ---- For the address.
     void stop_requested() noexcept override {
         if (core != nullptr) core->request_stop(*this);
@@ -85,24 +110,25 @@ class actor_slot final : public child_slot, private incarnation_host, private ac
 
     const cell_ref cell_;
     counted_ref<actor_factory> factory_;
+    // What is to be delivered again: the incarnation's while there is one, then the manager's.
+    std::unique_ptr<envelope> kept_;
     lowlevel::atomic<duration::rep> starts_at_{0};  // written by the manager: the next restart
 };
 
 // What is queued has been sent to an actor whose state is gone; in a group, by some whose own is.
-// (SV23, SV24)
+// What is kept stands before it. (SV23, SV24, SV30)
 void actor_slot::before_restart(bool alone, std::uint64_t lowest, time_point when) noexcept {
     starts_at_.store(when.time_since_epoch().count(), lowlevel::order::relaxed);
     const bool keeps = alone ? options.on_restart != on_restart::drain : false;
     if (keeps) return;
-    if (alone || options.on_restart != on_restart::epoch) {
-        cell_->drain(dead_letter_reason::restarted);
-        return;
-    }
     const auto is_of_group = [](const void* context, const envelope& message) {
         return message.sender != 0 && message.sender >= *static_cast<const std::uint64_t*>(context);
     };
+    const bool is_by_sender = !alone && options.on_restart == on_restart::epoch;
+    if (kept_ && (!is_by_sender || is_of_group(&lowest, *kept_)))
+        discard_kept(dead_letter_reason::restarted);
     // Without memory all of it goes: nobody's message is handled twice, so it is the safe side.
-    if (!cell_->drain_if(dead_letter_reason::restarted, is_of_group, &lowest))
+    if (!is_by_sender || !cell_->drain_if(dead_letter_reason::restarted, is_of_group, &lowest))
         cell_->drain(dead_letter_reason::restarted);
 }
 

@@ -23,6 +23,13 @@ child_slot::child_slot(const child_options& chosen, std::string fallback_name)
     check("start_limit", chosen.start_limit);
     check("grace", chosen.grace);
     check("hard", chosen.hard);
+    constexpr unsigned most = 0xffff;
+    if (chosen.max_deliveries < 1 || chosen.max_deliveries > most) {
+        throw std::invalid_argument(fmt::format(
+            "covey: child_options::max_deliveries has to be from 1 to {}: a message is delivered "
+            "at least once",
+            most));
+    }
 }
 
 child_slot::~child_slot() { delete window; }

@@ -61,6 +61,7 @@ envelope::envelope(envelope&& other) noexcept
       reply(std::exchange(other.reply, nullptr)),
       sender(other.sender),
       is_exempt(other.is_exempt),
+      failures(other.failures),
       target_(other.target_),
       only_incarnation_(other.only_incarnation_),
       is_posted_(other.is_posted_) {}

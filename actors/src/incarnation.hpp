@@ -8,6 +8,7 @@
 #include <covey/lowlevel/scope_note.hpp>
 #include <covey/nursery.hpp>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@ class incarnation final : public lowlevel::scope_note {
     [[nodiscard]] cancel_scope& scope() const noexcept { return *scope_; }
     [[nodiscard]] nursery& children() const noexcept { return *children_; }
     [[nodiscard]] reply_core* reply_in_progress() const noexcept { return current_.reply; }
+    [[nodiscard]] unsigned delivery() const noexcept { return current_.failures + 1U; }
 
     // ---- The steps of a run, in order: see run_incarnation().
     // False: there was no memory for it, which is its error.
@@ -54,6 +56,10 @@ class incarnation final : public lowlevel::scope_note {
     class next_message;
 
     [[nodiscard]] bool is_worth_handling() noexcept;
+    [[nodiscard]] bool may_come_again() const noexcept;
+    [[nodiscard]] message_box& box_for_handler();
+    void keep_or_discard(dead_letter_reason why, const std::exception_ptr& error,
+                         bool restarting) noexcept;
     [[nodiscard]] bool handled(const std::exception_ptr& error, bool stopped) noexcept;
     [[nodiscard]] bool failed(const std::exception_ptr& error) noexcept;
     [[nodiscard]] verdict decide(const std::exception_ptr& error) noexcept;
@@ -69,6 +75,8 @@ class incarnation final : public lowlevel::scope_note {
     bool has_decided_ = false;  // on_error said how it ends
     actor* actor_ = nullptr;    // owned
     envelope current_;          // the message in progress
+    const unsigned max_deliveries_;
+    std::unique_ptr<message_box> copy_;  // of it, for the handler, if it may have to come again
     incarnation_outcome outcome_;
     std::vector<std::exception_ptr> errors_;
 };

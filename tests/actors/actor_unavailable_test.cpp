@@ -117,6 +117,7 @@ TEST_CASE("a send that waits when its actor goes down waits on (SV25)") {
                     gate.set();
                 });
                 CHECK(result == "sent");
+                co_await covey::sleep_for(1s);
                 ref.stop();
             });
     });

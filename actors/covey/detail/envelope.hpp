@@ -40,6 +40,7 @@ struct called_handler {
 struct message_type {
     void (*move)(void* to, void* from) noexcept;  // constructs `to` and ends `from`
     void (*destroy)(void* message) noexcept;
+    void (*copy)(void* to, const void* from);  // constructs `to`; null: it can't be copied
     // Calls the handler; what a plain one returns goes to the reply, if there is one.
     called_handler (*handle)(actor& by, void* message, reply_core* reply);
     // A coroutine has returned: the same for its value.
@@ -94,6 +95,21 @@ void destroy_stored(void* storage) noexcept {
         delete &stored_message<M>(storage);
 }
 
+template <class M>
+void copy_stored(void* to, const void* from) {
+    if constexpr (is_stored_inline<M>)
+        ::new (to) M(*std::launder(static_cast<const M*>(from)));
+    else
+        ::new (to) M*(new M(**std::launder(static_cast<M* const*>(from))));
+}
+template <class M>
+constexpr auto copy_of_stored() -> void (*)(void*, const void*) {
+    if constexpr (std::is_copy_constructible_v<M>)
+        return &copy_stored<M>;
+    else
+        return nullptr;
+}
+
 class message_box {
  public:
     message_box() noexcept = default;
@@ -115,6 +131,11 @@ class message_box {
         else
             ::new (static_cast<void*>(storage_)) M*(new M(std::forward<A>(arguments)...));
         type_ = &type;
+    }
+    // The same for a copy of what is in the other one, whose type has a copy().
+    void put_copy(const message_box& other) {
+        other.type_->copy(storage_, other.storage_);
+        type_ = other.type_;
     }
     void clear() noexcept {
         if (const message_type* type = std::exchange(type_, nullptr)) type->destroy(storage_);
@@ -148,6 +169,7 @@ class envelope {
     reply_core* reply = nullptr;  // counted; null: a tell
     std::uint32_t sender = 0;     // what the target's owner knows of who sent it
     bool is_exempt = false;       // of the system lane: from capacity and overflow
+    std::uint16_t failures = 0;   // how many deliveries it has behind it
 
     [[nodiscard]] bool is_empty() const noexcept { return box.type() == nullptr; }
     [[nodiscard]] bool is_posted() const noexcept { return is_posted_; }

@@ -60,6 +60,12 @@ class incarnation_host {
     [[nodiscard]] virtual bool restarts_after(verdict decided) const noexcept = 0;
     [[nodiscard]] virtual bool restarts_after_stop() const noexcept = 0;
 
+    // See child_options::max_deliveries. With more than one: keeps a message whose delivery failed
+    // for the next incarnation, or discards it; and gives it to that one, if there is any.
+    [[nodiscard]] virtual unsigned max_deliveries() const noexcept { return 1; }
+    virtual void keep_for_next(envelope& /*message*/) noexcept {}
+    virtual void take_kept(envelope& /*place*/) noexcept {}
+
  protected:
     ~incarnation_host() = default;
 };
