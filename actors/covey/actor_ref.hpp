@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -45,22 +46,42 @@ struct actor_statistics : channel_statistics {
 
 namespace detail {
 
-// The awaitable of watch().
-class [[nodiscard]] watch_operation final : public lowlevel::wait_operation {
- public:
-    using covey_result = down;
-    explicit watch_operation(cell_ref target) noexcept;
-    watch_operation(watch_operation&&) noexcept = default;
-    down await_resume() const;
+// Waits for what happens to a cell: its end, or an incarnation later than `after`.
+class cell_watch : public lowlevel::wait_operation {
+ protected:
+    cell_watch(cell_ref target, std::uint32_t after) noexcept;
+    cell_watch(cell_watch&&) noexcept = default;
+
+    cell_ref target_;
 
  private:
+    friend class actor_cell;
+    [[nodiscard]] bool is_over_locked() const noexcept;
     void lock() noexcept override;
     void unlock() noexcept override;
     bool try_now() override;
     void link() noexcept override;
     void unlink() noexcept override;
 
-    cell_ref target_;
+    std::uint32_t after_;
+};
+
+// The awaitable of watch().
+class [[nodiscard]] watch_operation final : public cell_watch {
+ public:
+    using covey_result = down;
+    explicit watch_operation(cell_ref target) noexcept;
+    watch_operation(watch_operation&&) noexcept = default;
+    down await_resume() const;
+};
+
+// The awaitable of watch_restart().
+class [[nodiscard]] restart_watch_operation final : public cell_watch {
+ public:
+    using covey_result = std::optional<std::uint32_t>;
+    restart_watch_operation(cell_ref target, std::uint32_t after) noexcept;
+    restart_watch_operation(restart_watch_operation&&) noexcept = default;
+    std::optional<std::uint32_t> await_resume() const;
 };
 
 // What refs of all kinds can do. One that was moved from, or made without an actor, throws
@@ -74,6 +95,18 @@ class actor_address {
     // Waits until the actor has ended for good; at once if it has. Exactly one `down` for each
     // await. A checkpoint; cancellable without a trace. (SV31)
     [[nodiscard]] watch_operation watch() const;
+
+    // Waits until the actor has been restarted: until a later incarnation than `after` is ready.
+    // Gives its number, or nothing once the actor has ended for good. To hear of every restart pass
+    // on what came last; 0 means from now on. A checkpoint; cancellable without a trace. (SV31)
+    //
+    //     std::uint32_t last = 0;
+    //     for (;;) {
+    //         const auto restarted = co_await ref.watch_restart(last);
+    //         if (!restarted) break;
+    //         last = *restarted;
+    //         ...
+    [[nodiscard]] restart_watch_operation watch_restart(std::uint32_t after = 0) const;
 
     // Asks the actor to stop for good: its mailbox refuses messages from now on, what is queued
     // becomes dead letters (or is handled first: child_options::on_stop), requests fail at once.
@@ -93,6 +126,7 @@ class actor_address {
     }
 
  protected:
+    friend struct ref_access;
     actor_address() noexcept = default;
     explicit actor_address(cell_ref cell) noexcept : cell_(std::move(cell)) {}
 
@@ -276,5 +310,16 @@ class recipient : public detail::actor_address {
     const detail::message_type* type_ = nullptr;
     std::uint32_t only_incarnation_ = 0;
 };
+
+// Links two actors, given as refs of any kind: waits until one of them has ended for good, and if
+// it failed, or its supervisor gave up, cancels the other one for good, without a grace. Then, or
+// if it ended in another way, the link is over. It holds as long as it is awaited, so await it
+// beside the two, not in children() of one of them, which end with each incarnation:
+//
+//     nursery.start_soon(covey::link, reader, writer);
+//
+// A checkpoint; cancellable without a trace. Throws std::logic_error for a ref without an actor.
+// Cost: a nursery and two tasks. (SV31)
+[[nodiscard]] task<> link(detail::actor_address one, detail::actor_address other);
 
 }  // namespace covey

@@ -140,6 +140,7 @@ task<> incarnation::work() {
     co_await actor_->on_start();
     is_ready_ = true;
     host_.ready();
+    if (number_ != 1) cell().restarted();
     if (max_deliveries_ != 1) host_.take_kept(current_);
     for (;;) {
         bool received = !current_.is_empty();  // what is delivered again

@@ -21,6 +21,7 @@ namespace {
 lowlevel::atomic<std::uint64_t> last_id{0};
 
 constexpr lowlevel::wait_traits waits_for_down{"actor to end"};
+constexpr lowlevel::wait_traits waits_for_restart{"actor to be restarted"};
 
 // How the mailbox moves an envelope: what has come that far is accounted for.
 constexpr element_type envelope_element = {
@@ -284,26 +285,118 @@ void actor_cell::stop() noexcept {
     discard_refused();
 }
 
-watch_operation::watch_operation(cell_ref target) noexcept
-    : wait_operation(waits_for_down), target_(std::move(target)) {}
+// As stop() does, without the grace; what on_stop::finish would handle has no time for it.
+void actor_cell::cancel(std::string_view why) noexcept {
+    {
+        const mutex_guard held(lock_);
+        if (state_ == state::ended) return;
+        refuse_locked();
+        if (owner_ != nullptr)
+            owner_->cancel_requested();
+        else if (scope_ != nullptr)
+            scope_->cancel(why);
+    }
+    drain(dead_letter_reason::stopped);
+}
 
-void watch_operation::lock() noexcept { target_->lock_.lock(); }
-void watch_operation::unlock() noexcept { target_->lock_.unlock(); }
-bool watch_operation::try_now() { return target_->state_ == actor_cell::state::ended; }
-void watch_operation::link() noexcept { target_->watchers_.push_back(node()); }
-void watch_operation::unlink() noexcept { node().leave(target_->watchers_); }
+std::uint32_t actor_cell::latest_ready() const noexcept {
+    const mutex_guard held(lock_);
+    return ready_incarnation_;
+}
+
+void actor_cell::restarted() noexcept {
+    lowlevel::wake_list woken;
+    {
+        const mutex_guard held(lock_);
+        ready_incarnation_ = incarnation();
+        lowlevel::wait_list still_waiting;
+        while (lowlevel::wait_node* node = watchers_.pop_front()) {
+            if (!static_cast<const cell_watch*>(node->operation)->is_over_locked())
+                still_waiting.push_back(*node);
+            else if (node->claim())
+                woken.add(*node);
+        }
+        watchers_.splice_back(still_waiting);
+    }
+    woken.wake_all();
+}
+
+namespace {
+
+constexpr std::uint32_t no_incarnation = ~std::uint32_t{0};  // only the end is later
+
+}  // namespace
+
+cell_watch::cell_watch(cell_ref target, std::uint32_t after) noexcept
+    : wait_operation(after == no_incarnation ? waits_for_down : waits_for_restart),
+      target_(std::move(target)),
+      after_(after) {}
+
+bool cell_watch::is_over_locked() const noexcept {
+    const actor_cell& cell = *target_;
+    return cell.state_ == actor_cell::state::ended || cell.ready_incarnation_ > after_;
+}
+
+void cell_watch::lock() noexcept { target_->lock_.lock(); }
+void cell_watch::unlock() noexcept { target_->lock_.unlock(); }
+bool cell_watch::try_now() { return is_over_locked(); }
+void cell_watch::link() noexcept { target_->watchers_.push_back(node()); }
+void cell_watch::unlink() noexcept { node().leave(target_->watchers_); }
+
+watch_operation::watch_operation(cell_ref target) noexcept
+    : cell_watch(std::move(target), no_incarnation) {}
 
 down watch_operation::await_resume() const {
     const mutex_guard held(target_->lock_);
     return {target_->id_, target_->reason_, target_->error_};
 }
 
+restart_watch_operation::restart_watch_operation(cell_ref target, std::uint32_t after) noexcept
+    : cell_watch(std::move(target), after) {}
+
+std::optional<std::uint32_t> restart_watch_operation::await_resume() const {
+    const mutex_guard held(target_->lock_);
+    if (target_->state_ == actor_cell::state::ended) return std::nullopt;
+    return target_->ready_incarnation_;
+}
+
 std::string actor_address::name() const { return cell_.get("name").name(); }
 actor_id actor_address::id() const { return cell_.get("id").id(); }
 actor_statistics actor_address::statistics() const { return cell_.get("statistics").statistics(); }
 watch_operation actor_address::watch() const { return watch_operation(target("watch")); }
+restart_watch_operation actor_address::watch_restart(std::uint32_t after) const {
+    const cell_ref& watched = target("watch_restart");
+    return {watched, after == 0 ? watched->latest_ready() : after};
+}
 void actor_address::stop() const noexcept {
     if (cell_) cell_->stop();
 }
 
 }  // namespace covey::detail
+
+namespace covey {
+
+namespace {
+
+// Of the two that are linked, each has one that waits for its end. The first to hear of one
+// decides, and the other's wait is over with the nursery's scope.
+task<> watch_one(detail::cell_ref watched, detail::cell_ref other, nursery& both) {
+    const down end = co_await detail::watch_operation(watched);
+    both.cancel("the link is over");
+    if (end.reason != exit_reason::failed && end.reason != exit_reason::gave_up) co_return;
+    other->cancel(
+        fmt::format("linked actor '{}' has ended: {}", watched->name(), to_string(end.reason)));
+}
+
+}  // namespace
+
+task<> link(detail::actor_address one, detail::actor_address other) {
+    const detail::cell_ref first = detail::ref_access::cell_of(one, "link");
+    const detail::cell_ref second = detail::ref_access::cell_of(other, "link");
+    co_await with_nursery([&](nursery& both) {
+        both.start_soon(watch_one, first, second, std::ref(both));
+        both.start_soon(watch_one, second, first, std::ref(both));
+    });
+}
+
+}  // namespace covey

@@ -8,6 +8,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace covey::detail {
 
@@ -18,6 +19,8 @@ class actor_owner {
     // actor_ref::stop() was called. Any thread, with the cell's lock held: it must not call the
     // cell, nor wait for somebody who does.
     virtual void stop_requested() noexcept = 0;
+    // actor_cell::cancel() was called: likewise.
+    virtual void cancel_requested() noexcept = 0;
     // What a message notes about the calling task, its sender; 0: nothing. For on_restart::epoch.
     [[nodiscard]] virtual std::uint32_t tag_of_sender() noexcept { return 0; }
     // How long until the next incarnation; zero: unknown to the caller.
@@ -62,6 +65,7 @@ class actor_cell final : public actor_cell_base {
     [[nodiscard]] std::uint32_t incarnation() const noexcept {
         return incarnation_.load(lowlevel::order::acquire);
     }
+    [[nodiscard]] std::uint32_t latest_ready() const noexcept;
     [[nodiscard]] actor_statistics statistics() const;
     [[nodiscard]] std::size_t queued() const;
 
@@ -82,6 +86,8 @@ class actor_cell final : public actor_cell_base {
     std::uint32_t begin_incarnation(cancel_scope& scope);
     // The end through which the current incarnation receives.
     [[nodiscard]] endpoint& receiving() const { return current_->end(); }
+    // The current one is ready, and not the first: tells those who watch.
+    void restarted() noexcept;
     // Asks it to end after the message in progress. Nothing if it isn't that one. Any thread.
     void stop_incarnation(std::uint32_t number) noexcept;
     // Its scope is about to end.
@@ -107,6 +113,8 @@ class actor_cell final : public actor_cell_base {
     void set_owner(actor_owner* owner) noexcept;
     // actor_ref::stop().
     void stop() noexcept;
+    // Ends it for good, without waiting for the message in progress.
+    void cancel(std::string_view why) noexcept;
     [[nodiscard]] on_restart what_on_restart() const noexcept { return on_restart_; }
 
     // ---- Accounts, by the actor's task or by anybody.
@@ -128,7 +136,9 @@ class actor_cell final : public actor_cell_base {
     bool is_registered = false;
 
  private:
-    friend class covey::detail::watch_operation;
+    friend class cell_watch;
+    friend class watch_operation;
+    friend class restart_watch_operation;
 
     enum class state : std::uint8_t { open, stopping, ended };
 
@@ -174,6 +184,7 @@ class actor_cell final : public actor_cell_base {
     state state_ = state::open;
     exit_reason reason_ = exit_reason::finished;
     std::exception_ptr error_;
+    std::uint32_t ready_incarnation_ = 1;  // the latest that was
     lowlevel::wait_list watchers_;
 };
 

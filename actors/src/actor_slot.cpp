@@ -93,6 +93,9 @@ class actor_slot final : public child_slot, private incarnation_host, private ac
     void stop_requested() noexcept override {
         if (core != nullptr) core->request_stop(*this);
     }
+    void cancel_requested() noexcept override {
+        if (core != nullptr) core->abandon(*this);
+    }
     // Which child of the same supervisor sends.
     [[nodiscard]] std::uint32_t tag_of_sender() noexcept override {
         if (options.on_restart != on_restart::epoch) return 0;
