@@ -126,7 +126,8 @@ TEST_CASE("waiting for a restart is cancelled without a trace, others are told (
 }
 
 TEST_CASE("a linked actor that fails takes the other along, whatever that is doing (SV31)") {
-    support::with_actors([](covey::nursery& nursery, support::trace& log) -> covey::task<> {
+    covey::event never_set;
+    support::with_actors([&](covey::nursery& nursery, support::trace& log) -> covey::task<> {
         std::string ends;
         try {
             co_await covey::with_nursery([&](covey::nursery& inner) -> covey::task<> {
@@ -142,7 +143,6 @@ TEST_CASE("a linked actor that fails takes the other along, whatever that is doi
                     ends = ends_of(one, other);
                     CHECK(support::elapsed() == 1s);  // no grace for the busy one
                 });
-                covey::event never_set;
                 co_await busy.tell(support::hold{&never_set});
                 co_await busy.tell(support::note{"queued"});
                 co_await covey::sleep_for(1s);
@@ -160,6 +160,7 @@ TEST_CASE("a linked actor that fails takes the other along, whatever that is doi
 TEST_CASE("under a supervisor a link holds through restarts, to the end of one for good (SV31)") {
     support::trace log;
     support::witness events;
+    covey::event never_set;
     support::run_virtual([&]() -> covey::task<> {
         covey::actor_ref<scribe> other;
         covey::actor_ref<scribe> fails;
@@ -172,7 +173,6 @@ TEST_CASE("under a supervisor a link holds through restarts, to the end of one f
                         events.watch(supervisor);
                         other = co_await covey::start_actor<scribe>(
                             supervisor, {.name = "o", .grace = 1min}, std::ref(log));
-                        covey::event never_set;
                         co_await other.tell(support::hold{&never_set});
                         linked.set();
                         co_await covey::sleep_forever();

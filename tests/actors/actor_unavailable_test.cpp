@@ -26,7 +26,8 @@ covey::supervisor_options with_pause(covey::supervisor_options options = {}) {
 std::optional<covey::duration> refusal_of(const covey::actor_ref<scribe>& ref, const char* text) {
     support::note message{text};
     try {
-        CHECK(ref.try_tell(std::move(message)));
+        const bool sent = ref.try_tell(std::move(message));
+        CHECK(sent);
         return std::nullopt;
     } catch (const covey::actor_unavailable_error& error) {
         CHECK(message.text == text);  // still the sender's
@@ -66,7 +67,7 @@ TEST_CASE("while it is down an actor may refuse what is sent, and says until whe
                 }
                 CHECK(refused);
                 CHECK(support::accounted(ref) == 2);
-                co_await covey::sleep_for(250ms);
+                co_await covey::sleep_for(251ms);
                 CHECK(refusal_of(ref, "back") == std::nullopt);
                 co_await covey::checkpoint();
                 ref.stop();
@@ -138,7 +139,7 @@ TEST_CASE("a member of a group that is being stopped doesn't know when it is bac
                 CHECK(refusal_of(ref, "?") == 0s);
                 co_await covey::sleep_for(1s);
                 CHECK(refusal_of(ref, "?") == 500ms);
-                co_await covey::sleep_for(500ms);
+                co_await covey::sleep_for(501ms);
                 CHECK(refusal_of(ref, "!") == std::nullopt);
                 co_await covey::checkpoint();
                 supervisor.stop_all();
