@@ -20,7 +20,7 @@ void freed_elsewhere() {
     static thread_local void* block = nullptr;
     // The ring carries addresses; pass() counts the values that it gave.
     pass(
-        "malloc_here_free_there", 10'000'000,
+        "malloc_here_free_there", 3'000'000,
         [](u64) {
             if (!block) block = allocate();
             if (!ring.push(reinterpret_cast<u64>(block))) return false;

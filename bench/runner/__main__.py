@@ -3,7 +3,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import record, savina, setup, table
+from . import plots, record, savina, setup, table
+from .comparing import Row
 from .comparing import rows as rows_of
 from .running import Outcome, Results, run_all
 from .systems import COVEY_SYSTEM, ROOT, SAVINA_SYSTEMS, SYSTEMS, System
@@ -127,12 +128,19 @@ class Progress:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def write(folders: list[Path], files: dict[str, str]) -> None:
-    for folder in folders:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            (folder / name).write_text(text)
-        print(f"Written to {folder.relative_to(ROOT)}/")
+def write(folder: Path, files: dict[str, str]) -> list[str]:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return list(files)
+
+
+def drawn(folder: Path, known: dict[str, Workload], rows: list[Row], results: Results) -> list[str]:
+    try:
+        return plots.draw(folder, known, rows, results)
+    except ImportError:
+        print("No plots: python3-matplotlib isn't installed. ./dev bench --setup installs it.")
+        return []
 
 
 def finish(
@@ -153,8 +161,10 @@ def finish(
     folders = [ROOT / "build" / "bench"]
     if options.keep:
         folders.append(ROOT / "bench" / "results" / options.keep)
-    json = record.as_json(about, rows, results)
-    write(folders, {f"{stem}.md": report, f"{stem}.json": json})
+    files = {f"{stem}.md": report, f"{stem}.json": record.as_json(about, rows, results)}
+    for folder in folders:
+        names = write(folder, files) + drawn(folder / stem, known, rows, results)
+        print(f"{folder.relative_to(ROOT)}: {', '.join(names)}")
     failed = any(series.failures for programs in results.values() for series in programs.values())
     return 1 if failed else 0
 

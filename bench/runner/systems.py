@@ -28,9 +28,12 @@ class System:
     folder: Path = ROOT  # where it is built, and what it is built from
     environment: tuple[tuple[str, str], ...] = ()
     most_workers: int | None = None
+    hangs_at: tuple[tuple[str, int], ...] = ()  # workloads and workers; README.md says more
 
     def command(self, case: Case) -> list[str] | None:
         if self.most_workers is not None and case.workers > self.most_workers:
+            return None
+        if (case.workload, case.workers) in self.hangs_at:
             return None
         size = [] if case.size is None else [str(case.size)]
         start = [word.replace("{workers}", str(case.workers)) for word in self.start]
@@ -48,7 +51,8 @@ class System:
 
 
 def _cxx(name: str, title: str, packages: tuple[str, ...], version_of: str, *, folder: Path,
-         standard: str = "c++20", libraries: tuple[str, ...] = ()) -> System:  # fmt: skip
+         standard: str = "c++20", libraries: tuple[str, ...] = (),
+         hangs_at: tuple[tuple[str, int], ...] = ()) -> System:  # fmt: skip
     """All C++ is compiled as covey is."""
     binary = BUILT / name
     sources = sorted(str(file) for file in folder.glob("*.cpp"))
@@ -62,6 +66,7 @@ def _cxx(name: str, title: str, packages: tuple[str, ...], version_of: str, *, f
         build=("clang++-19", f"-std={standard}", "-O3", "-DNDEBUG", "-pthread", f"-I{PEERS}",
                "-o", str(binary), *sources, *(f"-l{each}" for each in libraries)),  # fmt: skip
         folder=folder,
+        hangs_at=hangs_at,
     )
 
 
@@ -164,6 +169,7 @@ CAF = _cxx(
     folder=PEERS / "caf",
     standard="c++17",
     libraries=("caf_core",),
+    hangs_at=(("w5", 2),),
 )
 
 TRIO = _python("trio", "Trio", ("python3-trio",), "python3-trio")
