@@ -95,7 +95,7 @@ covey::task<> cancel() {
     steady::time_point start;
     co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
         for (int i = 0; i < count; ++i) nursery.start_soon(receive_one, std::cref(rx));
-        while (rx.statistics().tasks_waiting_receive != count) co_await covey::checkpoint();
+        while (rx.statistics().tasks_waiting_receive != count) co_await covey::sleep_for(1ms);
         start = steady::now();
         nursery.cancel();
     });
@@ -108,7 +108,7 @@ covey::task<> blocked() {
     const double before = resident_bytes();
     co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
         for (int i = 0; i < count; ++i) nursery.start_soon(receive_one, std::cref(rx));
-        while (rx.statistics().tasks_waiting_receive != count) co_await covey::checkpoint();
+        while (rx.statistics().tasks_waiting_receive != count) co_await covey::sleep_for(1ms);
         print("bytes_per_blocked_task", (resident_bytes() - before) / count);
         nursery.cancel();
     });

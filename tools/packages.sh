@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: BSL-1.0
 # Installs Debian packages that are missing. Silent when nothing is.
 
-packages_build=(cmake ninja-build clang-19 libfmt-dev)
+# Debian 12's default Boost is older than the one that Asio's users want; they exclude each other.
+if grep -q '^VERSION_ID="12"' /etc/os-release 2>/dev/null; then
+    package_boost=libboost1.81-dev
+else
+    package_boost=libboost-dev
+fi
+
+packages_build=(cmake ninja-build clang-19 libfmt-dev "$package_boost")
 packages_test=(libclang-rt-19-dev clang-format-19 catch2 g++ python3)
 packages_counts=(valgrind)
 packages_trixie=(debootstrap debian-archive-keyring)

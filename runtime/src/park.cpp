@@ -18,14 +18,6 @@ namespace covey::lowlevel {
 
 namespace {
 
-inline void pause() noexcept {
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    asm volatile("yield");
-#endif
-}
-
 // An ordinary thread that blocks. It may go as soon as it holds the mutex, so wake() signals
 // while it holds it.
 class blocked_thread final : public waiter {

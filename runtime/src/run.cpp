@@ -82,15 +82,18 @@ runtime_core::~runtime_core() {
 void runtime_core::run() {
     std::vector<lowlevel::thread> others;
     others.reserve(scheduler_.workers() - 1);
-    const auto work = [this](task_record* first) { worker(*this).run(first); };
+    const auto work = [this](unsigned index, task_record* first) {
+        worker(*this, index).run(first);
+    };
     try {
-        while (others.size() + 1 < scheduler_.workers()) others.emplace_back(work, nullptr);
+        for (unsigned index = 1; index < scheduler_.workers(); ++index)
+            others.emplace_back(work, index, nullptr);
     } catch (...) {
         scheduler_.stop();
         for (lowlevel::thread& each : others) each.join();
         throw;
     }
-    work(&main_);  // through the queue another worker might take it
+    work(0, &main_);  // through the queue another worker might take it
     for (lowlevel::thread& each : others) each.join();
 }
 

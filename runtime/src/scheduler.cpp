@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "scheduler.hpp"
 
+#include "runtime_core.hpp"
+#include "worker.hpp"
+
 #include <algorithm>
 #include <chrono>
 
@@ -8,60 +11,267 @@ namespace covey::detail {
 
 using lowlevel::mutex_guard;
 using lowlevel::mutex_lock;
+using lowlevel::order;
+using std::chrono::microseconds;
+using steady = std::chrono::steady_clock;
+
+namespace {
+
+// How often a worker looks elsewhere before its own queue.
+constexpr std::uint32_t turns_per_injected = 61;
+constexpr std::uint32_t turns_per_clock_reading = 16;
+
+constexpr std::size_t largest_batch = run_queue::capacity / 2;
+
+// How old a queued task is when another worker is called for it, and when that one takes it.
+constexpr microseconds age_to_call{50};
+constexpr microseconds age_to_steal{20};
+constexpr microseconds sentinel_period{500};
+
+// A thread inside the scheduler of a run that is not its own.
+class guest {
+ public:
+    explicit guest(lowlevel::atomic<unsigned>& count) noexcept : count_(count) {
+        count_.fetch_add(1, order::relaxed);
+    }
+    guest(const guest&) = delete;
+    guest& operator=(const guest&) = delete;
+    ~guest() { count_.fetch_sub(1, order::release); }
+
+ private:
+    lowlevel::atomic<unsigned>& count_;
+};
+
+}  // namespace
 
 scheduler::scheduler(unsigned workers, std::optional<std::uint64_t> seed, clock_source& clock,
                      timer_heap& timers)
-    : workers_(workers),
-      seeded_(seed.has_value()),
-      clock_(clock),
+    : clock_(clock),
       timers_(timers),
-      random_(seed ? *seed : std::random_device()()) {}
+      has_real_clock_(clock.is_real()),
+      stations_(workers),
+      order_(seed) {
+    if (workers == 1) return;
+    for (station& each : stations_) {
+        each.queue.share_with_thieves();
+        each.noted.resize(workers);
+    }
+}
+
+scheduler::~scheduler() {
+    while (guests_.load(order::acquire) != 0) lowlevel::pause();
+}
 
 void scheduler::enqueue(task_record& task) noexcept {
-    const mutex_guard held(lock_);
-    ready_.add(task);
-    if (parked_ != 0) work_.notify_one();
+    worker* here = this_worker();
+    if (here != nullptr && &here->core() == task.core) {
+        push(here->station(), task);
+        return;
+    }
+    const guest inside(guests_);
+    injected_.push(task);
+    wake_one();
 }
 
 void scheduler::enqueue_all(ready_chain& tasks) noexcept {
     if (tasks.empty()) return;
-    const mutex_guard held(lock_);
-    ready_.append(tasks);
-    if (parked_ != 0) work_.notify_all();
+    worker* here = this_worker();
+    if (here != nullptr && &here->core() == tasks.first()->core && tasks.count() <= largest_batch) {
+        while (task_record* task = tasks.take()) push(here->station(), *task);
+        return;
+    }
+    const guest inside(guests_);
+    inject(tasks);
 }
 
-scheduler::turn scheduler::next() noexcept {
-    if (timers_are_due()) return {nullptr, false, false};
-    mutex_lock held(lock_);
-    for (bool has_waited = false;; has_waited = true) {
-        if (task_record* task = pop()) return {task, false, has_waited};
-        if (stopped_ || timers_are_due()) return {nullptr, stopped_, has_waited};
-        park(held);
+void scheduler::push(station& own, task_record& task) noexcept {
+    if (order_.is_seeded()) {
+        order_.ready().add(task);
+        return;
     }
+    if (own.queue.push(task)) [[likely]]
+        return;
+    ready_chain spilled;
+    own.queue.spill_half(spilled);
+    inject(spilled);
+    static_cast<void>(own.queue.push(task));  // half of it is free
+}
+
+void scheduler::inject(ready_chain& tasks) noexcept {
+    injected_.push_all(tasks);
+    wake_one();
+}
+
+task_record* scheduler::pop(station& own) noexcept {
+    if (!order_.is_seeded()) [[likely]]
+        return own.queue.pop();
+    if (order_.needs_batch() && !injected_.looks_empty())
+        injected_.take(order_.ready(), injected_.count());
+    return order_.pop();
+}
+
+scheduler::turn scheduler::next(station& own) noexcept {
+    ++own.turns;
+    if (own.turns % turns_per_injected == 0 && !injected_.looks_empty()) {
+        if (task_record* task = take_injected(own)) return {task, false, false};
+    }
+    if ((!has_real_clock_ || own.turns % turns_per_clock_reading == 0) && timers_are_due())
+        return {nullptr, false, false};
+    if (task_record* task = pop(own)) {
+        if (parked_.load(order::relaxed) != 0) call_for_help(own);
+        return {task, false, false};
+    }
+    return find_work(own);
+}
+
+scheduler::turn scheduler::find_work(station& own) noexcept {
+    for (bool has_waited = false;; has_waited = true) {
+        if (task_record* task = pop(own)) return {task, false, has_waited};
+        if (task_record* task = take_injected(own)) return {task, false, has_waited};
+        if (timers_are_due()) return {nullptr, false, has_waited};
+        if (stopped_.load(order::acquire)) return {nullptr, true, has_waited};
+        if (task_record* task = steal(own)) return {task, false, has_waited};
+        park(own);
+    }
+}
+
+// One to run and, if the own queue is empty, a fair share of the others.
+task_record* scheduler::take_injected(station& own) noexcept {
+    if (injected_.looks_empty()) return nullptr;
+    if (order_.is_seeded()) return pop(own);
+    std::size_t share = 1;
+    if (own.queue.count() == 0)
+        share = std::min(injected_.count() / stations_.size() + 1, largest_batch);
+    ready_chain batch;
+    injected_.take(batch, share);
+    task_record* first = batch.take();
+    while (task_record* task = batch.take()) static_cast<void>(own.queue.push(*task));
+    return first;
+}
+
+// At most half of the workers search, and none for longer than a task has to age.
+task_record* scheduler::steal(station& own) noexcept {
+    if (stations_.size() == 1) return nullptr;
+    task_record* found = nullptr;
+    const unsigned most = std::max(workers() / 2, 1U);
+    if (searching_.fetch_add(1, order::relaxed) < most) {
+        found = take_aged(own);
+        if (found == nullptr && note_rings(own)) {
+            const std::uint64_t until = own.noted_at + ticks_in(age_to_steal);
+            while (ticks() < until && injected_.looks_empty() && !stopped_.load(order::relaxed))
+                lowlevel::pause();
+            found = take_aged(own);
+        }
+    }
+    searching_.fetch_sub(1, order::relaxed);
+    return found;
+}
+
+// What was noted long enough ago and is still queued.
+task_record* scheduler::take_aged(station& own) noexcept {
+    if (ticks() - own.noted_at < ticks_in(age_to_steal)) return nullptr;
+    for (std::size_t i = 0; i < stations_.size(); ++i) {
+        run_queue& victim = stations_[i].queue;
+        if (&victim == &own.queue || victim.has_passed(own.noted[i])) continue;
+        if (task_record* task = victim.steal_into(own.queue, own.noted[i])) return task;
+    }
+    return nullptr;
+}
+
+// False: there is nothing that could age.
+bool scheduler::note_rings(station& own) noexcept {
+    bool found = false;
+    for (std::size_t i = 0; i < stations_.size(); ++i) {
+        const run_queue& other = stations_[i].queue;
+        if (&other == &own.queue) continue;
+        own.noted[i] = other.tail();
+        found = found || !other.has_passed(own.noted[i]);
+    }
+    own.noted_at = ticks();
+    return found;
+}
+
+// At the start of a turn, while somebody is parked.
+void scheduler::call_for_help(station& own) noexcept {
+    if (own.queue.is_ring_empty()) return;
+    const std::uint64_t now = ticks();
+    if (own.queue.has_passed(own.marked)) {
+        own.marked = own.queue.tail();
+        own.marked_at = now;
+    } else if (now - own.marked_at >= ticks_in(age_to_call)) {
+        own.marked_at = now;
+        wake_one();
+    }
+}
+
+void scheduler::wake_one() noexcept {
+    if (parked_.load(order::seq_cst) == 0) return;
+    const mutex_guard held(lock_);
+    work_.notify_one();
+}
+
+void scheduler::park(station& own) noexcept {
+    if (!own.noted.empty()) static_cast<void>(note_rings(own));
+    mutex_lock held(lock_);
+    const unsigned parked = parked_.fetch_add(1, order::seq_cst) + 1;
+    const bool has_work = !injected_.looks_empty() || stopped_.load(order::relaxed) ||
+                          timers_are_due() || (parked == workers() && make_progress_when_idle(own));
+    if (!has_work) sleep(held);
+    parked_.fetch_sub(1, order::relaxed);
+}
+
+// Among the parked, one at most has an alarm that rings as early as anybody needs it.
+void scheduler::sleep(mutex_lock& held) noexcept {
+    const duration left = time_to_next_look();
+    const auto alarm = left == never ? steady::time_point::max() : steady::now() + left;
+    if (alarm >= next_alarm_) {
+        work_.wait(held);
+        return;
+    }
+    next_alarm_ = alarm;
+    if (left > duration::zero()) work_.wait_until(held, alarm);
+    if (next_alarm_ != alarm) return;
+    next_alarm_ = steady::time_point::max();
+    // Somebody else has to look while this worker is busy.
+    if (parked_.load(order::relaxed) > 1) work_.notify_one();
+}
+
+duration scheduler::time_to_next_look() const noexcept {
+    constexpr duration longest = std::chrono::hours(1);  // the sum with the present fits
+    const bool somebody_runs = parked_.load(order::relaxed) < workers();
+    duration left = somebody_runs ? duration(sentinel_period) : never;
+    const std::int64_t next = timers_.next();
+    if (has_real_clock_ && next != timer_heap::nothing)
+        left = std::min({left, longest, duration(next) - clock_.now().time_since_epoch()});
+    return left;
+}
+
+// Every worker is parked and nothing is queued. True: something changed.
+bool scheduler::make_progress_when_idle(station& own) noexcept {
+    ready_chain woken;
+    while (lowlevel::wait_node* node = idle_waiters_.pop_front())
+        if (node->claim()) complete_into(woken, *node);
+    if (!woken.empty()) {
+        while (task_record* task = woken.take()) push(own, *task);
+        return true;
+    }
+    const std::int64_t next = timers_.next();
+    if (next == timer_heap::nothing || clock_holds_ != 0) return false;
+    return clock_.skip_to(time_point(duration(next)));
 }
 
 void scheduler::stop() noexcept {
     const mutex_guard held(lock_);
-    stopped_ = true;
+    stopped_.store(true, order::release);
     work_.notify_all();
 }
 
+// A worker of this run sees for itself, at its next turn or when it parks.
 void scheduler::time_changed() noexcept {
+    worker* here = this_worker();
+    if (here != nullptr && &here->core().scheduler() == this) return;
     const mutex_guard held(lock_);
-    if (parked_ != 0) work_.notify_all();
-}
-
-std::size_t scheduler::count_ready() noexcept {
-    const mutex_guard held(lock_);
-    std::size_t count = batch_.size();
-    for (const task_record* task = ready_.first(); task != nullptr; task = task->next_ready)
-        ++count;
-    return count;
-}
-
-std::uint64_t scheduler::random_number() noexcept {
-    const mutex_guard held(lock_);
-    return random_();
+    work_.notify_all();
 }
 
 void scheduler::hold_clock(bool hold) noexcept {
@@ -70,30 +280,7 @@ void scheduler::hold_clock(bool hold) noexcept {
         ++clock_holds_;
     else
         --clock_holds_;
-    if (clock_holds_ == 0 && parked_ != 0) work_.notify_all();
-}
-
-task_record* scheduler::pop() noexcept {
-    if (!seeded_) return ready_.take();
-    if (batch_.empty()) deal_a_batch();
-    if (batch_.empty()) return ready_.take();  // nothing, or no memory to shuffle in
-    task_record* task = batch_.back();
-    batch_.pop_back();
-    return task;
-}
-
-void scheduler::deal_a_batch() noexcept {
-    while (!ready_.empty()) {
-        try {
-            batch_.push_back(nullptr);
-        } catch (...) {
-            break;
-        }
-        batch_.back() = ready_.take();
-    }
-    // Fisher and Yates by hand: std::shuffle differs between standard libraries.
-    for (std::size_t left = batch_.size(); left > 1; --left)
-        std::swap(batch_[left - 1], batch_[random_() % left]);
+    if (clock_holds_ == 0) work_.notify_all();
 }
 
 bool scheduler::timers_are_due() const noexcept {
@@ -101,39 +288,10 @@ bool scheduler::timers_are_due() const noexcept {
     return next != timer_heap::nothing && next <= clock_.now().time_since_epoch().count();
 }
 
-// Every worker is parked and nothing is queued. True: something changed.
-bool scheduler::make_progress_when_idle() noexcept {
-    bool changed = false;
-    while (lowlevel::wait_node* node = idle_waiters_.pop_front()) {
-        if (!node->claim()) continue;
-        complete_into(ready_, *node);
-        changed = true;
-    }
-    if (changed) return true;
-    const std::int64_t next = timers_.next();
-    if (next == timer_heap::nothing || clock_holds_ != 0) return false;
-    return clock_.skip_to(time_point(duration(next)));
-}
-
-void scheduler::park(mutex_lock& held) noexcept {
-    ++parked_;
-    if (parked_ == workers_ && make_progress_when_idle()) {
-        --parked_;
-        return;
-    }
-    const std::int64_t next = timers_.next();
-    if (clock_.is_real() && next != timer_heap::nothing && !has_timekeeper_) {
-        has_timekeeper_ = true;
-        const auto left = duration(next) - clock_.now().time_since_epoch();
-        constexpr duration longest = std::chrono::hours(1);  // the sum with the present fits
-        if (left > duration::zero()) work_.wait_for(held, std::min(left, longest));
-        has_timekeeper_ = false;
-        // Somebody else has to watch the clock while this worker is busy.
-        if (parked_ > 1) work_.notify_one();
-    } else {
-        work_.wait(held);
-    }
-    --parked_;
+std::size_t scheduler::count_ready() const noexcept {
+    std::size_t count = order_.count() + injected_.count();
+    for (const station& each : stations_) count += each.queue.count();
+    return count;
 }
 
 }  // namespace covey::detail

@@ -27,12 +27,15 @@ bool yields_every_operation() noexcept {
     return yield_every_operation.load(lowlevel::order::relaxed);
 }
 
+worker::worker(runtime_core& core, unsigned number) noexcept
+    : index(number), core_(core), station_(core.scheduler().station_of(number)) {}
+
 void worker::run(task_record* first) noexcept {
     worker_of_thread = this;
     clock_reading = core_.now();
     if (first != nullptr) run_task(*first);
     for (;;) {
-        const scheduler::turn turn = core_.scheduler().next();
+        const scheduler::turn turn = core_.scheduler().next(station_);
         if (turn.stopped) break;
         if (turn.has_waited) clock_reading = core_.now();
         if (turn.task != nullptr)

@@ -7,6 +7,8 @@
 
 namespace covey::detail {
 
+struct station;
+
 // One thread of a run, and the one place that resumes coroutines.
 //
 // What      Takes a task, resumes its leaf, then whatever frame that one named as the next, until
@@ -16,7 +18,7 @@ namespace covey::detail {
 // Threads   Belongs to its thread.
 class worker {
  public:
-    explicit worker(runtime_core& core) noexcept : core_(core) {}
+    worker(runtime_core& core, unsigned index) noexcept;
 
     // Runs this task, if any, before others, then tasks until the run ends.
     void run(task_record* first) noexcept;
@@ -33,6 +35,10 @@ class worker {
     std::int64_t clock_reading = 0;
 
     [[nodiscard]] runtime_core& core() noexcept { return core_; }
+    // What the scheduler keeps for this worker.
+    [[nodiscard]] detail::station& station() noexcept { return station_; }
+
+    const unsigned index;  // 0: the thread that called run()
 
  private:
     void run_task(task_record& task) noexcept;
@@ -41,6 +47,7 @@ class worker {
     [[nodiscard]] promise_base* unwind(promise_base& leaf) noexcept;
 
     runtime_core& core_;
+    detail::station& station_;
 };
 
 // The calling thread's worker, or null. A function, so that no thread-local address is kept across

@@ -92,8 +92,10 @@ class ready_chain {
         task.next_ready = nullptr;
         (last_ == nullptr ? first_ : last_->next_ready) = &task;
         last_ = &task;
+        ++count_;
     }
     [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
+    [[nodiscard]] std::size_t count() const noexcept { return count_; }
     [[nodiscard]] const task_record* first() const noexcept { return first_; }
     task_record* take() noexcept {
         task_record* task = first_;
@@ -101,6 +103,7 @@ class ready_chain {
         first_ = task->next_ready;
         if (first_ == nullptr) last_ = nullptr;
         task->next_ready = nullptr;
+        --count_;
         return task;
     }
     // Moves all of `other` to the end.
@@ -108,12 +111,15 @@ class ready_chain {
         if (other.empty()) return;
         (last_ == nullptr ? first_ : last_->next_ready) = other.first_;
         last_ = other.last_;
+        count_ += other.count_;
         other.first_ = other.last_ = nullptr;
+        other.count_ = 0;
     }
 
  private:
     task_record* first_ = nullptr;
     task_record* last_ = nullptr;
+    std::size_t count_ = 0;
 };
 
 // The wait of a task is over: it goes to the chain instead of being woken at once.

@@ -69,6 +69,15 @@ class atomic {
     T value_{};
 };
 
+// Tells the core that this is a loop which waits for another one.
+inline void pause() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
 // A lock of one byte for short work: nobody holding it waits, and no user code runs under it but
 // the move of a value. Not recursive. Waits with a growing number of pauses that don't read the
 // line, then gives up its time slice.

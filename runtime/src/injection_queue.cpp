@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "injection_queue.hpp"
+
+#include <boost/lockfree/queue.hpp>
+
+namespace covey::detail {
+
+using lowlevel::locked;
+using lowlevel::order;
+
+namespace {
+
+constexpr std::size_t singles = 256;
+
+// ThreadSanitizer doesn't understand the library's free list: a node's link is read that another
+// thread may be writing, and the read thrown away by a tag. It sees the chain instead.
+#if defined(__SANITIZE_THREAD__)
+constexpr bool has_ring = false;
+#elif defined(__has_feature)
+constexpr bool has_ring = !__has_feature(thread_sanitizer);
+#else
+constexpr bool has_ring = true;
+#endif
+
+}  // namespace
+
+class injection_queue::ring
+    : public boost::lockfree::queue<task_record*, boost::lockfree::capacity<singles>> {};
+
+injection_queue::injection_queue() : singles_(std::make_unique<ring>()) {}
+injection_queue::~injection_queue() = default;
+
+void injection_queue::push(task_record& task) noexcept {
+    count_.fetch_add(1, order::seq_cst);
+    if (has_ring && singles_->bounded_push(&task)) return;
+    const locked held(lock_);
+    chain_.add(task);
+}
+
+void injection_queue::push_all(ready_chain& tasks) noexcept {
+    const locked held(lock_);
+    count_.fetch_add(tasks.count(), order::seq_cst);
+    chain_.append(tasks);
+}
+
+void injection_queue::take(ready_chain& to, std::size_t most) noexcept {
+    std::size_t taken = 0;
+    task_record* single = nullptr;
+    while (has_ring && taken < most && singles_->pop(single)) {
+        to.add(*single);
+        ++taken;
+    }
+    if (taken < most) {
+        const locked held(lock_);
+        for (; taken < most && !chain_.empty(); ++taken) to.add(*chain_.take());
+    }
+    count_.fetch_sub(taken, order::seq_cst);
+}
+
+}  // namespace covey::detail

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <covey/detail/task_record.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace covey::detail {
+
+// The tasks that are ready on one worker, first in, first out.
+//
+// What       front_ holds the first one when nothing stands before it, so a pair of tasks that
+//            wake each other never touches the ring. The ring holds the others.
+// Threads    The owner pushes and pops. Thieves take from the head of the ring only, by the
+//            compare-exchange that the owner's pop uses too; the owner alone writes the tail. A
+//            thief reads a slot before it claims it: what it read is valid if the claim succeeds,
+//            because a slot is written anew only after the head has passed it. A run with one
+//            worker has no thieves and pays for none.
+// Rejected   A slot for the task woken last: it runs a newcomer before those who wait longer, and
+//            has to be capped. A front that thieves can take: two read-modify-writes for a wake-up.
+class alignas(64) run_queue {
+ public:
+    static constexpr std::uint32_t capacity = 256;
+
+    // Owner, before the workers start.
+    void share_with_thieves() noexcept { is_shared_ = true; }
+
+    // Owner. False: it is full, nothing was done.
+    [[nodiscard]] bool push(task_record& task) noexcept {
+        const std::uint32_t tail = tail_.load(lowlevel::order::relaxed);
+        const std::uint32_t head = head_.load(lowlevel::order::acquire);
+        if (front_ == nullptr && head == tail) {
+            front_ = &task;
+            return true;
+        }
+        if (tail - head >= capacity) return false;
+        slot(tail).store(&task, lowlevel::order::relaxed);
+        tail_.store(tail + 1, lowlevel::order::release);
+        return true;
+    }
+
+    // Owner.
+    [[nodiscard]] task_record* pop() noexcept {
+        if (task_record* task = front_) {
+            front_ = nullptr;
+            return task;
+        }
+        return take_head(tail_.load(lowlevel::order::relaxed));
+    }
+
+    // Owner: the older half of a full ring, to make room for newcomers.
+    void spill_half(ready_chain& to) noexcept {
+        const std::uint32_t tail = tail_.load(lowlevel::order::relaxed);
+        for (std::uint32_t left = capacity / 2; left != 0; --left) {
+            task_record* task = take_head(tail);
+            if (task == nullptr) return;  // thieves were here
+            to.add(*task);
+        }
+    }
+
+    // A thief: moves up to half of this ring to the end of its own, and gives the first of them.
+    // Leaves alone what has been queued after `seen`.
+    [[nodiscard]] task_record* steal_into(run_queue& thief, std::uint32_t seen) noexcept {
+        task_record* first = nullptr;
+        const std::uint32_t most = (seen - head_.load(lowlevel::order::acquire) + 1) / 2;
+        for (std::uint32_t taken = 0; taken < most && taken < capacity / 2; ++taken) {
+            task_record* task = take_head(seen);
+            if (task == nullptr) break;
+            if (first == nullptr)
+                first = task;
+            else
+                static_cast<void>(thief.push(*task));  // a thief's own queue is empty
+        }
+        return first;
+    }
+
+    // Anybody: the ends of the ring, which only ever grow. A task queued at `tail` has left the
+    // ring once has_passed(tail).
+    [[nodiscard]] std::uint32_t tail() const noexcept {
+        return tail_.load(lowlevel::order::acquire);
+    }
+    [[nodiscard]] bool has_passed(std::uint32_t position) const noexcept {
+        return static_cast<std::int32_t>(head_.load(lowlevel::order::acquire) - position) >= 0;
+    }
+    [[nodiscard]] bool is_ring_empty() const noexcept { return has_passed(tail()); }
+
+    // Owner; for others a guess.
+    [[nodiscard]] std::size_t count() const noexcept {
+        return (front_ != nullptr ? 1U : 0U) + (tail() - head_.load(lowlevel::order::acquire));
+    }
+
+ private:
+    [[nodiscard]] lowlevel::atomic<task_record*>& slot(std::uint32_t position) noexcept {
+        return ring_[position % capacity];
+    }
+
+    [[nodiscard]] task_record* take_head(std::uint32_t end) noexcept {
+        std::uint32_t head = head_.load(lowlevel::order::acquire);
+        for (;;) {
+            if (static_cast<std::int32_t>(end - head) <= 0) return nullptr;
+            task_record* task = slot(head).load(lowlevel::order::relaxed);
+            if (!is_shared_) {
+                head_.store(head + 1, lowlevel::order::relaxed);
+                return task;
+            }
+            if (head_.compare_exchange(head, head + 1, lowlevel::order::acq_rel,
+                                       lowlevel::order::acquire))
+                return task;
+        }
+    }
+
+    task_record* front_ = nullptr;
+    bool is_shared_ = false;
+    lowlevel::atomic<std::uint32_t> head_{0};
+    lowlevel::atomic<std::uint32_t> tail_{0};
+    std::array<lowlevel::atomic<task_record*>, capacity> ring_;
+};
+
+}  // namespace covey::detail

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What several workers promise each other: no wake-up is lost, work is found, idle costs nothing.
+
+#include <covey/channel.hpp>
+#include <covey/checkpoint.hpp>
+#include <covey/clock.hpp>
+#include <covey/lowlevel/thread.hpp>
+#include <covey/nursery.hpp>
+#include <covey/run.hpp>
+#include <covey/timeout.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <ctime>
+#include <support/catch.hpp>
+#include <utility>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+std::chrono::nanoseconds cpu_time() {
+    timespec spent{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+    return std::chrono::seconds(spent.tv_sec) + std::chrono::nanoseconds(spent.tv_nsec);
+}
+
+covey::task<> echo(covey::receive_channel<int> in, covey::send_channel<int> out) {
+    while (auto number = co_await in.next()) co_await out.send(*number);
+}
+
+}  // namespace
+
+// T30: a foreign thread's value reaches a run that may just be going to sleep.
+TEST_CASE("no wake-up from another thread is lost, however idle the run is (T30)", "[scheduler]") {
+    constexpr int rounds = 20'000;
+    auto [requests, in] = covey::open_memory_channel<int>(0);
+    auto [out, replies] = covey::open_memory_channel<int>(0);
+    std::int64_t sum = 0;
+    covey::lowlevel::thread host(
+        [&sum, tx = std::move(requests), rx = std::move(replies)]() mutable {
+            for (int i = 0; i < rounds; ++i) {
+                tx.send_blocking(i);
+                sum += rx.receive_blocking().value_or(-1);
+            }
+            tx.close();
+        });
+    covey::run({.workers = 2}, echo, std::move(in), std::move(out));
+    host.join();
+    CHECK(sum == std::int64_t{rounds} * (rounds - 1) / 2);
+}
+
+TEST_CASE("work behind a task that doesn't come back is found by another worker", "[scheduler]") {
+    covey::run({.workers = 2}, []() -> covey::task<> {
+        std::atomic<int> ran{0};
+        co_await covey::with_nursery([&](covey::nursery& nursery) {
+            for (int i = 0; i < 10; ++i) nursery.start_soon([&ran] { ran.fetch_add(1); });
+            nursery.start_soon([&ran] {
+                while (ran.load() < 15) {  // those before and those after it
+                }
+            });
+            for (int i = 0; i < 10; ++i) nursery.start_soon([&ran] { ran.fetch_add(1); });
+        });
+        CHECK(ran.load() == 20);
+    });
+}
+
+TEST_CASE("more tasks than a ring holds, from one worker and for all, each run once",
+          "[scheduler]") {
+    constexpr int tasks = 20'000;
+    std::atomic<int> ran{0};
+    covey::run({.workers = 3}, [&]() -> covey::task<> {
+        co_await covey::with_nursery([&](covey::nursery& nursery) {
+            for (int i = 0; i < tasks; ++i)
+                nursery.start_soon([&ran]() -> covey::task<> {
+                    co_await covey::checkpoint();
+                    ran.fetch_add(1);
+                });
+        });
+    });
+    CHECK(ran.load() == tasks);
+}
+
+TEST_CASE("timers fire while every worker is busy with short turns", "[scheduler]") {
+    covey::run({.workers = 2}, []() -> covey::task<> {
+        const auto busy = []() -> covey::task<> {
+            for (;;) co_await covey::checkpoint();
+        };
+        const auto start = std::chrono::steady_clock::now();
+        co_await covey::move_on_after(20ms, [&]() -> covey::task<> {
+            co_await covey::with_nursery([&](covey::nursery& nursery) {
+                for (int i = 0; i < 8; ++i) nursery.start_soon(busy);
+            });
+        });
+        CHECK(std::chrono::steady_clock::now() - start >= 20ms);
+    });
+}
+
+TEST_CASE("an idle run costs no CPU time", "[scheduler]") {
+    covey::run({.workers = 2}, []() -> covey::task<> {
+        co_await covey::sleep_for(50ms);  // the sentinel goes to sleep as well
+        const auto before = cpu_time();
+        co_await covey::sleep_for(500ms);
+        CHECK(cpu_time() - before < 20ms);
+    });
+}
