@@ -14,13 +14,9 @@
 using namespace std::chrono_literals;
 using Catch::Matchers::Contains;
 using support::scribe;
+using support::with_pause;
 
 namespace {
-
-covey::supervisor_options with_pause(covey::supervisor_options options = {}) {
-    options.backoff.first = 1s;
-    return support::observed(options);
-}
 
 // How long to wait, as a tell says; nothing: it was sent, or waits.
 std::optional<covey::duration> refusal_of(const covey::actor_ref<scribe>& ref, const char* text) {

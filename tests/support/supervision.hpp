@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <stdexcept>
@@ -78,6 +79,25 @@ inline covey::supervisor_options observed(covey::supervisor_options options = {}
     options.backoff.jitter = 0;
     if (options.name.empty()) options.name = "top";
     return options;
+}
+
+// A second between two starts, so that what happens meanwhile can be told apart.
+inline covey::supervisor_options with_pause(covey::supervisor_options options = {}) {
+    options.backoff.first = std::chrono::seconds(1);
+    return observed(options);
+}
+
+// A run with a supervisor and a trace: body(supervisor, log); the supervisor is stopped after it.
+template <class F>
+void with_supervised(covey::supervisor_options options, F body, std::uint64_t seed = default_seed) {
+    run_virtual(seed, [&]() -> covey::task<> {
+        trace log;
+        co_await covey::with_supervisor(options,
+                                        [&](covey::supervisor& supervisor) -> covey::task<> {
+                                            co_await body(supervisor, log);
+                                            supervisor.stop_all();
+                                        });
+    });
 }
 
 // ---- Children
