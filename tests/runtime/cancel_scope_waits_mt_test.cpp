@@ -105,7 +105,8 @@ TEST_CASE("limits of microseconds against completion, timeout_mt (C25, C34, K17)
             try {
                 co_await covey::fail_after(limit, [&]() -> covey::task<> {
                     co_await target.wait();
-                    co_await covey::sleep_for(std::chrono::microseconds(10));
+                    for (std::uint64_t left = all.random.roll(20); left != 0; --left)
+                        co_await covey::checkpoint();
                     failed = true;
                     throw std::runtime_error("the body's own");
                 });

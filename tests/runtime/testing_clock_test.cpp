@@ -4,12 +4,14 @@
 #include "support/race.hpp"
 
 #include <covey/checkpoint.hpp>
+#include <covey/event.hpp>
 #include <covey/nursery.hpp>
 #include <covey/run.hpp>
 #include <covey/testing.hpp>
 #include <covey/timeout.hpp>
 #include <covey/to_thread.hpp>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <limits>
@@ -186,16 +188,47 @@ TEST_CASE("a jump over several deadlines fires them all, in order (C34, Q4)") {
     }
 }
 
+namespace {
+
+// A thread's conversation with a task: after each answer the run has nothing to do until the thread
+// asks again, so its clock would jump if it didn't hold for the thread.
+class conversation {
+ public:
+    // In the thread.
+    void hold() {
+        for (int i = 1; i <= 100; ++i) {
+            asked_.store(i);
+            rings_[static_cast<std::size_t>(i - 1)].set();
+            while (answered_.load() != i) std::this_thread::yield();
+        }
+    }
+    // In a task.
+    covey::task<> answer() {
+        for (covey::event& ring : rings_) {
+            co_await ring.wait();
+            answered_.store(asked_.load());
+        }
+    }
+
+ private:
+    std::array<covey::event, 100> rings_;
+    std::atomic<int> asked_ = 0, answered_ = 0;
+};
+
+}  // namespace
+
 TEST_CASE("the clock holds still while a thread works that can't be abandoned (Q3)") {
     support::run_virtual([]() -> covey::task<> {
-        co_await covey::with_nursery([](covey::nursery& nursery) {
+        std::array<conversation, 2> talks;
+        co_await covey::with_nursery([&](covey::nursery& nursery) {
             nursery.start_soon([]() -> covey::task<> { co_await covey::sleep_for(1h); });
-            nursery.start_soon([]() -> covey::task<> {
+            for (conversation& talk : talks) nursery.start_soon([&] { return talk.answer(); });
+            nursery.start_soon([&]() -> covey::task<> {
                 const auto before = covey::now();
-                co_await covey::to_thread([] { std::this_thread::sleep_for(5ms); });
-                CHECK(covey::now() == before);
-                co_await covey::to_thread([] { std::this_thread::sleep_for(5ms); });
-                CHECK(covey::now() == before);
+                for (conversation& talk : talks) {
+                    co_await covey::to_thread([&] { talk.hold(); });
+                    CHECK(covey::now() == before);
+                }
             });
         });
         CHECK(support::elapsed() == 1h);
@@ -206,16 +239,18 @@ TEST_CASE("two threads hold the clock until both are done, and a jump moves it a
     virtual_clock clock;
     support::run_checked({.workers = 1, .clock = &clock}, [&]() -> covey::task<> {
         std::atomic<bool> first_is_done = false;
+        std::array<conversation, 2> talks;
         co_await covey::with_nursery([&](covey::nursery& nursery) {
+            for (conversation& talk : talks) nursery.start_soon([&] { return talk.answer(); });
             nursery.start_soon([&]() -> covey::task<> {
-                co_await covey::to_thread([] { std::this_thread::sleep_for(2ms); });
+                co_await covey::to_thread([&] { talks[0].hold(); });
                 CHECK(support::elapsed() == 0s);
                 first_is_done = true;
             });
             nursery.start_soon([&]() -> covey::task<> {
                 co_await covey::to_thread([&] {
                     while (!first_is_done) std::this_thread::yield();
-                    std::this_thread::sleep_for(2ms);
+                    talks[1].hold();
                 });
                 CHECK(support::elapsed() == 0s);
                 clock.jump(5s);
