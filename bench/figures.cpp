@@ -12,6 +12,7 @@
 //   ask       a question to an actor and its answer: ns, median and 99th percentile
 //   restart   from the throw in a handler to the end of the next on_start(), without a delay: ns
 //   children  crash and restart of actors among 1,000 and among 100,000: ns, and the quotient
+//   pool      the same of tasks that receive from clones of one channel, each in turn
 
 #include <covey/covey.hpp>
 
@@ -292,6 +293,54 @@ covey::task<restart_costs> restarts_among(std::size_t count) {
     co_return result;
 }
 
+// The median again. Who waits longest receives next, so each worker crashes when it is its turn.
+covey::task<double> nanoseconds_per_restart(const covey::send_channel<crash>& work,
+                                            const covey::receive_channel<is_up>& up,
+                                            std::size_t crashes) {
+    std::vector<double> taken;
+    taken.reserve(crashes);
+    for (std::size_t i = 0; i < crashes; ++i) {
+        const auto start = steady::now();
+        co_await work.send(crash{});
+        co_await up.receive();  // from the next incarnation
+        taken.push_back(nanoseconds_since(start));
+    }
+    std::ranges::nth_element(taken, taken.begin() + static_cast<std::ptrdiff_t>(crashes / 2));
+    co_return taken[crashes / 2];
+}
+
+covey::task<> crash_when_told(covey::receive_channel<crash> work, covey::send_channel<is_up> up) {
+    co_await up.send(is_up{});
+    co_await work.receive();
+    throw std::runtime_error("crash");
+}
+
+covey::task<double> pool_of(std::size_t count) {
+    auto [tx, rx] = covey::open_memory_channel<crash>(0);
+    auto [up_tx, up_rx] = covey::open_memory_channel<is_up>(count);
+    double taken = 0;
+    co_await covey::with_supervisor(
+        restarts_at_once, [&](covey::supervisor& supervisor) -> covey::task<> {
+            for (std::size_t i = 0; i < count; ++i) {
+                co_await supervisor.start({.grace = covey::duration::zero()}, crash_when_told,
+                                          rx.clone(), up_tx.clone());
+                co_await up_rx.receive();
+            }
+            const std::size_t crashes = std::max<std::size_t>(count, 20'000);
+            taken = co_await nanoseconds_per_restart(tx, up_rx, crashes);
+            supervisor.scope().cancel();
+        });
+    co_return taken;
+}
+
+covey::task<> pool() {
+    const double few = co_await pool_of(1'000);
+    const double many = co_await pool_of(100'000);
+    print("ns_restart_in_turn_of_1000", few);
+    print("ns_restart_in_turn_of_100000", many);
+    print("quotient_percent", 100 * many / few);
+}
+
 covey::task<> children() {
     const restart_costs few = co_await restarts_among(1'000);
     const restart_costs many = co_await restarts_among(100'000);
@@ -309,7 +358,8 @@ struct kind {
 };
 constexpr kind kinds[] = {{"message", message}, {"spawn", spawn},     {"cancel", cancel},
                           {"blocked", blocked}, {"mailbox", mailbox}, {"actors", actors},
-                          {"ask", ask},         {"restart", restart}, {"children", children}};
+                          {"ask", ask},         {"restart", restart}, {"children", children},
+                          {"pool", pool}};
 
 }  // namespace
 
