@@ -4,7 +4,7 @@
 #include <covey/actor_ref.hpp>
 #include <covey/cancel_scope.hpp>
 #include <covey/child_options.hpp>
-#include <covey/detail/incarnation.hpp>
+#include <covey/detail/actor_factory.hpp>
 #include <covey/detail/tick.hpp>
 #include <covey/nursery.hpp>
 #include <covey/supervisor.hpp>

@@ -99,12 +99,8 @@ class [[nodiscard]] incarnation::handler_run : private continuation {
     std::exception_ptr error_;
 };
 
-incarnation::incarnation(cell_ref cell, counted_ref<actor_factory> factory,
-                         incarnation_host& host) noexcept
-    : cell_(std::move(cell)),
-      factory_(std::move(factory)),
-      host_(host),
-      max_deliveries_(host.max_deliveries()) {}
+incarnation::incarnation(incarnation_host& host) noexcept
+    : host_(host), cell_(*host.cell()), max_deliveries_(host.max_deliveries()) {}
 
 incarnation::~incarnation() = default;
 
@@ -120,12 +116,11 @@ std::vector<std::string> incarnation::details() const {
 
 bool incarnation::is_run_by_caller() const noexcept { return current_task_or_null() == task_; }
 
-bool incarnation::begin(cancel_scope& scope, nursery& children) noexcept {
-    scope_ = &scope;
+bool incarnation::begin(nursery& children) noexcept {
     children_ = &children;
     try {
         task_ = &current_task("actor");
-        number_ = cell().begin_incarnation(scope);
+        number_ = cell().begin_incarnation(scope());
         return true;
     } catch (...) {
         add_error(std::current_exception());
@@ -135,7 +130,7 @@ bool incarnation::begin(cancel_scope& scope, nursery& children) noexcept {
 
 task<> incarnation::work() {
     co_await stands_for_its_caller();
-    actor_ = factory_->make();
+    actor_ = host_.make();
     actor_->life_ = this;
     co_await actor_->on_start();
     is_ready_ = true;
@@ -241,6 +236,17 @@ void incarnation::worked(settled<void>& result) noexcept {
     outcome_.reason = has_error() ? exit_reason::failed : host_.why_stopped();
 }
 
+// No cancellation reaches it, for as long as the grace. A frame of its own: it exists only while it
+// is used.
+task<> incarnation::say_goodbye() {
+    co_await stands_for_its_caller();
+    scope_block shield({.timeout = cell().grace(), .shield = true});
+    settled<void> last_words;
+    co_await settle(last_words, [&] { return actor_->on_stop(outcome_.reason); });
+    static_cast<void>(shield.leave(last_words.stopped));
+    add_error(std::move(last_words.error));
+}
+
 void incarnation::add_error(std::exception_ptr error) noexcept {
     if (!error) return;
     try {
@@ -250,17 +256,16 @@ void incarnation::add_error(std::exception_ptr error) noexcept {
     }
 }
 
-// Children have ended: the actor goes, and its errors become one.
+// Children have ended: the actor goes, its scope is about to, and its errors become one.
 incarnation_outcome incarnation::finish() noexcept {
     if (actor_ != nullptr) {
         actor_->life_ = nullptr;
         delete std::exchange(actor_, nullptr);
     }
-    factory_ = {};
+    cell().end_incarnation();
     const bool is_only_what_it_stopped_for =
         outcome_.reason == exit_reason::finished && errors_.size() == 1;
     if (has_error() && !is_only_what_it_stopped_for) outcome_.reason = exit_reason::failed;
-    outcome_.was_ready = is_ready_;
     if (errors_.size() == 1) {
         outcome_.error = std::move(errors_.front());
     } else if (!errors_.empty()) {
@@ -274,29 +279,22 @@ incarnation_outcome incarnation::finish() noexcept {
     return std::move(outcome_);
 }
 
-task<incarnation_outcome> run_incarnation(cell_ref cell, counted_ref<actor_factory> factory,
-                                          incarnation_host& host, scope_limits limits) {
+task<> run_incarnation(incarnation_host& host) {
     co_await stands_for_its_caller();
-    incarnation life(std::move(cell), std::move(factory), host);
-    limits.note = &life;
-    scope_block block(limits);
-    nursery_block children;
-    children.open();
+    incarnation life(host);
+    nursery_block children;  // its scope is the incarnation's
+    children.open(&life);
 
-    settled<void> worked;
-    if (life.begin(block.scope(), children.get()))
-        co_await settle(worked, [&] { return life.work(); });
-    const bool stopped = worked.stopped;
+    settled<void> step;
+    if (life.begin(children.get())) co_await settle(step, [&] { return life.work(); });
+    const bool stopped = step.stopped;
     // A child that failed is why the handler was cut off: its error comes first.
     while (std::exception_ptr error = children.take_only_error()) life.add_error(std::move(error));
-    life.worked(worked);
+    life.worked(step);
 
     if (life.was_ready()) {
-        scope_block shield({.timeout = life.cell().grace(), .shield = true});
-        settled<void> last_words;
-        co_await settle(last_words, [&] { return life.call_on_stop(); });
-        static_cast<void>(shield.leave(last_words.stopped));
-        life.add_error(std::exchange(last_words.error, nullptr));
+        co_await settle(step, [&] { return life.say_goodbye(); });
+        life.add_error(std::move(step.error));  // there was no memory for it
     }
 
     children.get().cancel("its actor ends");
@@ -304,43 +302,56 @@ task<incarnation_outcome> run_incarnation(cell_ref cell, counted_ref<actor_facto
         co_await children.join();
     } while (children.stop_a_service());
     while (std::exception_ptr error = children.take_only_error()) life.add_error(std::move(error));
-    const block_ending ending = children.leave(stopped);
     incarnation_outcome outcome = life.finish();
-    life.cell().end_incarnation();
-    outcome.pass_on = block.leave(ending.pass_on);
-    co_return outcome;
+    outcome.pass_on = children.leave(stopped).pass_on;
+    const std::exception_ptr error = host.ended(outcome);
+    if (error) std::rethrow_exception(error);
+    if (outcome.pass_on) co_await pass_stop_on();
 }
 
 namespace {
 
-// The actor of a nursery: one incarnation, and what its end means for the nursery.
-class nursery_host final : public incarnation_host {
+// The actor of a nursery, as its child: one incarnation, and what its end means for the nursery.
+class actor_child final : public task_record, private incarnation_host {
  public:
-    nursery_host(task_status<void> status, actor_cell& cell) noexcept
-        : status_(std::move(status)), cell_(cell) {}
+    actor_child(cell_ref cell, counted_ref<actor_factory> factory,
+                const start_slot_ref<void>& slot) noexcept
+        : cell_(std::move(cell)), factory_(std::move(factory)), status_(slot) {}
 
-    void ready() override { status_.started(); }
+ private:
+    // ---- For the run.
+    promise_base* start() override {
+        const auto frame = task_access::release(run_incarnation(*this));
+        root.child = frame;
+        return &frame.promise();
+    }
+    void drop_callable() noexcept override {
+        factory_ = {};
+        status_ = task_status<void>::ignored();
+    }
+    [[nodiscard]] const char* callable_name() const noexcept override { return "actor"; }
+    [[nodiscard]] std::string_view given_name() const noexcept override { return cell_->name(); }
+
+    // ---- For the incarnation.
+    [[nodiscard]] const cell_ref& cell() const noexcept override { return cell_; }
+    // Once: it isn't restarted, so what it was made from has done its work.
+    [[nodiscard]] actor* make() override { return std::exchange(factory_, {})->make(); }
+    void ready() override { std::exchange(status_, task_status<void>::ignored()).started(); }
     [[nodiscard]] exit_reason why_stopped() const noexcept override {
-        return cell_.is_stopping() ? exit_reason::stopped : exit_reason::cancelled;
+        return cell_->is_stopping() ? exit_reason::stopped : exit_reason::cancelled;
     }
     [[nodiscard]] bool restarts_after(verdict) const noexcept override { return false; }
     [[nodiscard]] bool restarts_after_stop() const noexcept override { return false; }
+    [[nodiscard]] std::exception_ptr ended(const incarnation_outcome& outcome) noexcept override {
+        factory_ = {};
+        cell_->end(outcome.reason, outcome.error);
+        return outcome.reason == exit_reason::failed ? outcome.error : nullptr;
+    }
 
- private:
+    const cell_ref cell_;
+    counted_ref<actor_factory> factory_;
     task_status<void> status_;
-    actor_cell& cell_;
 };
-
-task<> run_in_nursery(task_status<void> status, cell_ref cell, counted_ref<actor_factory> factory) {
-    co_await stands_for_its_caller();
-    nursery_host host(std::move(status), *cell);
-    const incarnation_outcome outcome =
-        co_await run_incarnation(cell, std::move(factory), host, {});
-    cell->end(outcome.reason, outcome.error);
-    if (outcome.error && outcome.reason == exit_reason::failed)
-        std::rethrow_exception(outcome.error);
-    if (outcome.pass_on) co_await pass_stop_on();
-}
 
 }  // namespace
 
@@ -359,11 +370,7 @@ task<> start_in_nursery(nursery& owner, cell_ref cell, counted_ref<actor_factory
     auto* hall_slot = new hall_start_slot<void>();
     const start_slot_ref<void> slot(hall_slot);
     hall_exit& exit = hall_slot->exit;
-    using child_type =
-        plain_child<task<> (*)(task_status<void>, cell_ref, counted_ref<actor_factory>),
-                    task_status<void>, cell_ref, counted_ref<actor_factory>>;
-    auto* child = new child_type(cell->name(), run_in_nursery, task_status<void>(slot), cell,
-                                 std::move(factory));
+    auto* child = new actor_child(cell, std::move(factory), slot);
     exit.prepare(owner, *child);
     hall.open();
     hall.spawn(*child);

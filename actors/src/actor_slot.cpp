@@ -3,7 +3,7 @@
 // An actor as a supervisor's child: the slot keeps the factory and the address, so that both
 // survive incarnations.
 
-#include "actor_cell.hpp"
+#include "incarnation.hpp"
 #include "supervisor_core.hpp"
 
 #include <covey/actor.hpp>
@@ -24,14 +24,7 @@ class actor_slot final : public child_slot, private incarnation_host, private ac
         cell_->set_owner(this);
     }
 
-    // The verdict of its on_error goes before the supervisor's decide().
-    task<> run() override {
-        co_await stands_for_its_caller();
-        incarnation_outcome outcome = co_await run_incarnation(cell_, factory_, *this, {});
-        own_verdict = outcome.decided;
-        if (outcome.error) std::rethrow_exception(outcome.error);
-        if (outcome.pass_on) co_await pass_stop_on();
-    }
+    task<> run() override { return run_incarnation(*this); }
     [[nodiscard]] bool says_when_ready() const noexcept override { return true; }
     void drop_prototypes() noexcept override { factory_ = {}; }
 
@@ -51,6 +44,8 @@ class actor_slot final : public child_slot, private incarnation_host, private ac
     ~actor_slot() override { end_for_good(exit_reason::stopped, nullptr); }
 
     // ---- For the incarnation.
+    [[nodiscard]] const cell_ref& cell() const noexcept override { return cell_; }
+    [[nodiscard]] actor* make() override { return factory_->make(); }
     // A stop that came while it started could not reach its mailbox yet.
     void ready() override {
         became_ready();
@@ -65,6 +60,11 @@ class actor_slot final : public child_slot, private incarnation_host, private ac
     }
     [[nodiscard]] bool restarts_after_stop() const noexcept override {
         return why_stopped() == exit_reason::restarting;
+    }
+    // The verdict of its on_error goes before the supervisor's decide().
+    [[nodiscard]] std::exception_ptr ended(const incarnation_outcome& outcome) noexcept override {
+        own_verdict = outcome.decided;
+        return outcome.error;
     }
 
     [[nodiscard]] unsigned max_deliveries() const noexcept override {
