@@ -158,11 +158,12 @@ task<actor_ref<A>> start_typed_in_nursery(nursery& owner, cell_ref cell,
 }  // namespace detail
 
 // Starts an actor as a child of the nursery: waits until its on_start() has returned, and gives its
-// address. The nursery stays open until the actor is stopped or cancelled; one that fails is a
-// failed child. Of the options, name, grace, hard, mailbox, overflow and on_stop count. Arguments
-// are moved or copied at the call, and given to the constructor as rvalues. Throws what constructor
-// and on_start throw, as it is; std::invalid_argument for bad options. A checkpoint; its
-// cancellation ends the actor. (SV7, SV32)
+// address. The nursery stays open until the actor is stopped or cancelled; a soft cancellation
+// stops it as actor_ref::stop() does. One that fails is a failed child. Of the options, name,
+// grace, hard, mailbox, overflow and on_stop count. Arguments are moved or copied at the call, and
+// given to the constructor as rvalues. Throws what constructor and on_start throw, as it is;
+// actor_stopped_error if it was stopped before it was ready; std::invalid_argument for bad options.
+// A checkpoint; its cancellation ends the actor. (SV7, SV11, SV32)
 template <class A, class... T>
 [[nodiscard]] task<actor_ref<A>> start_actor(nursery& owner, child_options options,
                                              T&&... arguments) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "actor_cell.hpp"
 
+#include <covey/detail/scope_block.hpp>
 #include <covey/lowlevel/assert.hpp>
 #include <covey/nursery.hpp>
 
@@ -144,10 +145,11 @@ void actor_cell::throw_full() const {
 std::uint32_t actor_cell::begin_incarnation(cancel_scope& scope) {
     mailbox_end fresh = receive_.clone();
     const task_record& task = current_task("actor");
+    lowlevel::stop_requests told;
     const mutex_guard held(lock_);
-    if (state_ != state::open && !finishes_queue_locked()) fresh.close();
     current_.emplace(std::move(fresh));
     scope_ = &scope;
+    if (state_ != state::open) stop_incarnation_locked(told);
     handler_.store(&task, order::relaxed);
     const std::uint32_t number = incarnation_.load(order::relaxed) + 1;
     incarnation_.store(number, order::release);
@@ -175,6 +177,7 @@ bool actor_cell::is_stopping() const noexcept {
 void actor_cell::refuse_locked() noexcept {
     if (state_ != state::open) return;
     state_ = state::stopping;
+    hears_of_stop_.store(true, order::relaxed);
     send_.close();
 }
 
@@ -260,27 +263,19 @@ void actor_cell::end(exit_reason reason, const std::exception_ptr& error) noexce
 void actor_cell::set_owner(actor_owner* owner) noexcept {
     const mutex_guard held(lock_);
     owner_ = owner;
+    hears_of_stop_.store(true, order::relaxed);
 }
 
-// Under a nursery the ladder of SV11 is the scope's: asked now, cancelled after the grace, pierced
-// after that.
 void actor_cell::stop() noexcept {
     {
+        lowlevel::stop_requests told;  // actors below
         const mutex_guard held(lock_);
         if (state_ != state::open) return;
         refuse_locked();
-        if (owner_ != nullptr) {
+        if (owner_ != nullptr)
             owner_->stop_requested();
-        } else if (current_ && !finishes_queue_locked()) {
-            current_->close();
-        }
-        if (owner_ == nullptr && scope_ != nullptr) {
-            try {
-                scope_->soft_cancel("the actor was stopped", grace_, hard_);
-            } catch (...) {  // without memory for the caller's name: no grace
-                scope_->cancel();
-            }
-        }
+        else
+            stop_incarnation_locked(told);
     }
     discard_refused();
 }
@@ -297,6 +292,30 @@ void actor_cell::cancel(std::string_view why) noexcept {
             scope_->cancel(why);
     }
     drain(dead_letter_reason::stopped);
+}
+
+// Under a nursery the ladder of SV11 is the scope's: asked now, cancelled after the grace, pierced
+// after that. Under a supervisor it is the manager's.
+void actor_cell::stop_incarnation_locked(lowlevel::stop_requests& told) noexcept {
+    if (!current_) return;  // it will see the state when it begins
+    if (!finishes_queue_locked()) current_->close();
+    if (owner_ != nullptr) return;
+    try {
+        soft_cancel(*scope_, "the actor was stopped", grace_, hard_, told);
+    } catch (...) {  // without memory for the caller's name: no grace
+        scope_->cancel();
+    }
+}
+
+lowlevel::stop_listener* actor_cell::listener() noexcept {
+    if (hears_of_stop_.exchange(true, order::acq_rel)) return nullptr;
+    add_reference();
+    return this;
+}
+
+void actor_cell::told_to_stop() noexcept {
+    stop();
+    drop_reference();
 }
 
 std::uint32_t actor_cell::latest_ready() const noexcept {

@@ -4,6 +4,7 @@
 #include <covey/actor_ref.hpp>
 #include <covey/cancel_scope.hpp>
 #include <covey/detail/actor_cell.hpp>
+#include <covey/lowlevel/scope_note.hpp>
 #include <covey/lowlevel/thread.hpp>
 
 #include <optional>
@@ -53,7 +54,7 @@ class mailbox_end : public channel_handle {
 // Threads    See the groups of members. lock_ comes before the locks of the mailbox and of the
 //            run's tree; scope notes are described under the tree lock and so never take it.
 // Lifetime   Counted by refs, by operations on their way, and by whoever runs incarnations.
-class actor_cell final : public actor_cell_base {
+class actor_cell final : public actor_cell_base, private lowlevel::stop_listener {
  public:
     actor_cell(const actor_type& type, const child_options& options);
 
@@ -115,6 +116,9 @@ class actor_cell final : public actor_cell_base {
     void stop() noexcept;
     // Ends it for good, without waiting for the message in progress.
     void cancel(std::string_view why) noexcept;
+    // A soft cancellation of the incarnation's scope means stop(): gives who has to be told,
+    // counted; null if it is stopping, or its owner stops it. Under the tree lock.
+    [[nodiscard]] lowlevel::stop_listener* listener() noexcept;
     [[nodiscard]] on_restart what_on_restart() const noexcept { return on_restart_; }
 
     // ---- Accounts, by the actor's task or by anybody.
@@ -151,6 +155,8 @@ class actor_cell final : public actor_cell_base {
     [[nodiscard]] bool finishes_queue_locked() const noexcept {
         return on_stop_ == covey::on_stop::finish && state_ == state::stopping;
     }
+    void stop_incarnation_locked(lowlevel::stop_requests& told) noexcept;
+    void told_to_stop() noexcept override;
 
     // Constant. The mailbox comes first: its ends are owned before anything may throw.
     mailbox_end send_;     // any thread
@@ -175,6 +181,7 @@ class actor_cell final : public actor_cell_base {
     lowlevel::atomic<std::uint64_t> returned_{0};
     lowlevel::atomic<std::uint64_t> abandoned_{0};
     lowlevel::atomic<std::uint64_t> dead_{0};
+    lowlevel::atomic<bool> hears_of_stop_{false};  // without being told by its scope
 
     // Guarded by lock_; current_ is changed by the actor's task only.
     mutable lowlevel::mutex lock_;

@@ -101,6 +101,9 @@ class incarnation final : public lowlevel::scope_note {
  private:
     class next_message;
 
+    [[nodiscard]] lowlevel::stop_listener* asked_to_stop() const noexcept override {
+        return cell().listener();
+    }
     [[nodiscard]] bool is_worth_handling() noexcept;
     [[nodiscard]] bool may_come_again() const noexcept;
     [[nodiscard]] message_box& box_for_handler();

@@ -42,8 +42,8 @@ class cancel_scope final : private detail::timer {
     void pierce(std::string_view reason = {}) noexcept;
 
     // Asks politely: wakes until_soft_cancelled() and turns soft_cancelled() true in this scope and
-    // below, up to shields. `then_hard` later it cancels, `then_pierce` after the asking it
-    // pierces. Called again, the earlier times count.
+    // below, up to shields; actors there stop. `then_hard` later it cancels, `then_pierce` after
+    // the asking it pierces. Called again, the earlier times count.
     template <class Rep, class Period>
     void soft_cancel(std::string_view reason, std::chrono::duration<Rep, Period> then_hard,
                      duration then_pierce = never) {

@@ -25,6 +25,7 @@ class outcome;
 
 namespace lowlevel {
 class scope_note;
+class stop_requests;
 }  // namespace lowlevel
 
 namespace detail {

@@ -48,7 +48,8 @@ void cancel_scope::pierce(std::string_view reason) noexcept {
 
 void cancel_scope::soft_cancel_within(std::string_view reason, duration then_hard,
                                       duration then_pierce) {
-    scope_tree::soft_cancel(*this, reason, then_hard, then_pierce);
+    lowlevel::stop_requests told;
+    scope_tree::soft_cancel(*this, reason, then_hard, then_pierce, told);
 }
 
 bool cancel_scope::soft_cancelled() const noexcept {
@@ -123,8 +124,10 @@ void scope_handle::pierce(std::string_view reason) const noexcept {
 
 void scope_handle::soft_cancel(std::string_view reason, duration then_hard,
                                duration then_pierce) const {
+    lowlevel::stop_requests told;
     const mutex_guard held(control_->lock);
-    if (control_->scope != nullptr) control_->scope->soft_cancel(reason, then_hard, then_pierce);
+    if (control_->scope != nullptr)
+        scope_tree::soft_cancel(*control_->scope, reason, then_hard, then_pierce, told);
 }
 
 bool scope_handle::cancel_called() const noexcept {

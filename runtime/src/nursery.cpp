@@ -382,6 +382,7 @@ void start_slot_base::claim() {
 
 // If start() has been cancelled meanwhile, the child stays below it and ends with it.
 void hall_exit::open() noexcept {
+    lowlevel::stop_requests told;
     const lowlevel::locked in_use(lock_);
     if (is_over_) return;
     runtime_core& core = *child_->core;
@@ -396,7 +397,7 @@ void hall_exit::open() noexcept {
         hall.children_.remove(*child_);
         target_->children_.push_back(*child_);
         child_->parent = target_;
-        scope_tree::move_locked(target_->scope_, *child_, woken);
+        scope_tree::move_locked(target_->scope_, *child_, woken, told);
         joiner = nursery_block::take_joiner_locked(hall);
     }
     if (!woken.empty()) core.scheduler().enqueue_all(woken);

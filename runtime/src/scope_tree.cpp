@@ -19,6 +19,7 @@ void scope_tree::enter(cancel_scope& scope, task_record& task, const scope_limit
     if (limits.timeout != never)
         deadline = std::min(deadline, later(time_point(duration(now)), limits.timeout));
 
+    lowlevel::stop_requests told;
     const mutex_guard held(core.tree_lock());
     scope.core_ = &core;
     scope.owner_ = &task;
@@ -34,7 +35,7 @@ void scope_tree::enter(cancel_scope& scope, task_record& task, const scope_limit
     (task.outermost == nullptr ? task.outermost : task.scope->inner_) = &scope;
     task.scope = &scope;
     ready_chain nobody;  // the task itself runs, so there is no wait to claim
-    spread_locked(scope, nobody);
+    spread_locked(scope, nobody, &told);
     task.word.set_level(scope.effective_);
     rearm_locked(scope);
 }
@@ -101,10 +102,11 @@ void scope_tree::adopt_locked(cancel_scope& above, task_record& child) noexcept 
     child.word.set_level(child.scope->effective_);
 }
 
-void scope_tree::move_locked(cancel_scope& above, task_record& child, ready_chain& woken) noexcept {
+void scope_tree::move_locked(cancel_scope& above, task_record& child, ready_chain& woken,
+                             lowlevel::stop_requests& told) noexcept {
     if (child.outermost != nullptr) {
         child.outermost->outer_ = &above;
-        spread_locked(*child.outermost, woken);
+        spread_locked(*child.outermost, woken, &told);
     } else {
         child.scope = &above;
         signal_locked(child, above.effective_, woken);
@@ -167,7 +169,7 @@ void scope_tree::cancel_locked(cancel_scope& scope, cancel_source source, cancel
 }
 
 void scope_tree::soft_cancel(cancel_scope& scope, std::string_view reason, duration then_hard,
-                             duration then_pierce) {
+                             duration then_pierce, lowlevel::stop_requests& told) {
     std::string caller;
     if (const task_record* task = current_task_or_null()) caller = task_name(*task);
     runtime_core& core = *scope.core_;
@@ -178,7 +180,7 @@ void scope_tree::soft_cancel(cancel_scope& scope, std::string_view reason, durat
         if (!scope.soft_called_) {
             scope.soft_called_ = true;
             scope.soft_cause_ = make_cause(reason, caller);
-            spread_locked(scope, woken);
+            spread_locked(scope, woken, &told);
         }
         const time_point asked(duration{now});
         scope.hard_deadline_ = std::min(scope.hard_deadline_, later(asked, then_hard));
@@ -190,11 +192,12 @@ void scope_tree::soft_cancel(cancel_scope& scope, std::string_view reason, durat
 
 void scope_tree::set_shield(cancel_scope& scope, bool shielded) noexcept {
     runtime_core& core = *scope.core_;
+    lowlevel::stop_requests told;
     ready_chain woken;
     {
         const mutex_guard held(core.tree_lock());
         scope.shield_ = shielded ? shield_strength::full : shield_strength::none;
-        spread_locked(scope, woken);
+        spread_locked(scope, woken, &told);
     }
     if (!woken.empty()) core.scheduler().enqueue_all(woken);
 }
@@ -252,7 +255,8 @@ bool scope_tree::lets_in(const cancel_scope& scope) noexcept {
 
 // Computes the flags of a scope anew, and of everything below it that they change. An explicit
 // list of scopes to visit, through the scopes themselves: any depth costs no stack and no memory.
-void scope_tree::spread_locked(cancel_scope& from, ready_chain& woken) noexcept {
+void scope_tree::spread_locked(cancel_scope& from, ready_chain& woken,
+                               lowlevel::stop_requests* told) noexcept {
     lowlevel::wait_list softly;  // completed last: whom the cancellation reaches, it claims
     cancel_scope* to_visit = &from;
     from.next_to_visit_ = nullptr;
@@ -282,6 +286,11 @@ void scope_tree::spread_locked(cancel_scope& from, ready_chain& woken) noexcept 
         if (&scope != &from && effective == scope.effective_ && force == scope.force_ &&
             soft == scope.soft_effective_)
             continue;
+        if (told != nullptr && scope.note_ != nullptr && soft && !scope.soft_effective_ &&
+            !effective) {
+            if (lowlevel::stop_listener* listener = scope.note_->asked_to_stop())
+                told->add(*listener);
+        }
         scope.effective_ = effective;
         scope.force_ = force;
         scope.soft_effective_ = soft;
@@ -386,6 +395,11 @@ cancel_cause scope_tree::blame(const cancel_scope& scope) {
     scope_control& control = *scope.control_.load(lowlevel::order::acquire);
     const mutex_guard held(control.lock);
     return control.blame;
+}
+
+void soft_cancel(cancel_scope& scope, std::string_view reason, duration then_hard,
+                 duration then_pierce, lowlevel::stop_requests& told) {
+    scope_tree::soft_cancel(scope, reason, then_hard, then_pierce, told);
 }
 
 scope_block::scope_block(const scope_limits& limits) {

@@ -6,6 +6,7 @@
 #include <covey/cancel_scope.hpp>
 #include <covey/detail/scope_block.hpp>
 #include <covey/detail/task_record.hpp>
+#include <covey/lowlevel/scope_note.hpp>
 #include <covey/lowlevel/thread.hpp>
 #include <covey/nursery.hpp>
 
@@ -37,7 +38,8 @@ class scope_tree {
 
     // A child's place below a nursery's scope. The own scope of a child, if it has one, goes first.
     static void adopt_locked(cancel_scope& above, task_record& child) noexcept;
-    static void move_locked(cancel_scope& above, task_record& child, ready_chain& woken) noexcept;
+    static void move_locked(cancel_scope& above, task_record& child, ready_chain& woken,
+                            lowlevel::stop_requests& told) noexcept;
     static void make_root(cancel_scope& root, runtime_core& core, task_record& main) noexcept;
     static void retire_root(cancel_scope& root) noexcept;
 
@@ -48,7 +50,7 @@ class scope_tree {
     static void cancel_locked(cancel_scope& scope, cancel_source source, cancel_cause* cause,
                               ready_chain& woken) noexcept;
     static void soft_cancel(cancel_scope& scope, std::string_view reason, duration then_hard,
-                            duration then_pierce);
+                            duration then_pierce, lowlevel::stop_requests& told);
     static void set_shield(cancel_scope& scope, bool shielded) noexcept;
     static void set_deadline(cancel_scope& scope, time_point when) noexcept;
     static void time_is_up_locked(cancel_scope& scope, ready_chain& woken) noexcept;
@@ -85,7 +87,9 @@ class scope_tree {
     static cancel_cause blame(const cancel_scope& scope);
 
  private:
-    static void spread_locked(cancel_scope& from, ready_chain& woken) noexcept;
+    // `told`: null where it can't be that somebody is asked to stop who has not been.
+    static void spread_locked(cancel_scope& from, ready_chain& woken,
+                              lowlevel::stop_requests* told = nullptr) noexcept;
     static void signal_locked(task_record& task, bool cancelled, ready_chain& woken) noexcept;
     static void rearm_locked(cancel_scope& scope) noexcept;
     static void take_leave_locked(const cancel_scope& scope, scope_control& control) noexcept;

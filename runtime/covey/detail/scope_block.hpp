@@ -34,6 +34,10 @@ class scope_block {
     bool inside_ = true;
 };
 
+// As the member; who is to be told is told later.
+void soft_cancel(cancel_scope& scope, std::string_view reason, duration then_hard,
+                 duration then_pierce, lowlevel::stop_requests& told);
+
 // Cancels through shields of up to that strength.
 void cancel_through(const scope_handle& handle, shield_strength shields,
                     std::string_view reason) noexcept;

@@ -4,7 +4,52 @@
 #include <string>
 #include <vector>
 
+namespace covey::detail {
+class scope_tree;
+}
+
 namespace covey::lowlevel {
+
+// Whoever has to be told when a scope is asked to stop, because something else than a task must
+// know: an actor's mailbox. Told without a lock, so it has to be alive without one.
+class stop_listener {
+ public:
+    stop_listener(const stop_listener&) = delete;
+    stop_listener& operator=(const stop_listener&) = delete;
+
+    // In the thread that asked, for each time that scope_note::asked_to_stop() gave it.
+    virtual void told_to_stop() noexcept = 0;
+
+ protected:
+    stop_listener() noexcept = default;
+    ~stop_listener() = default;
+
+ private:
+    friend class stop_requests;
+    stop_listener* next_ = nullptr;
+};
+
+// Those whom a soft cancellation reaches, to be told at its end: made before any lock is taken.
+class stop_requests {
+ public:
+    stop_requests() noexcept = default;
+    stop_requests(const stop_requests&) = delete;
+    stop_requests& operator=(const stop_requests&) = delete;
+    ~stop_requests() {
+        while (stop_listener* each = first_) {
+            first_ = each->next_;
+            each->told_to_stop();
+        }
+    }
+
+    void add(stop_listener& listener) noexcept {
+        listener.next_ = first_;
+        first_ = &listener;
+    }
+
+ private:
+    stop_listener* first_ = nullptr;
+};
 
 // What a scope stands for, where it is more than a scope: a supervisor, one run of an actor. Shown
 // in dump_task_tree(), and found from inside. Outlives its scope.
@@ -21,6 +66,12 @@ class scope_note {
  protected:
     scope_note() noexcept = default;
     virtual ~scope_note() = default;
+
+ private:
+    friend class detail::scope_tree;
+    // The scope is asked to stop, by a soft cancellation of its own or from outside: gives who has
+    // to be told, alive until then and not given a second time before; or null. The same rules.
+    [[nodiscard]] virtual stop_listener* asked_to_stop() const noexcept { return nullptr; }
 };
 
 // Goes through the notes of the scopes that the calling task is in, from the innermost outwards,
