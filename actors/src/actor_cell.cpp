@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "actor_cell.hpp"
 
+#include <covey/detail/child_slot.hpp>
 #include <covey/detail/scope_block.hpp>
 #include <covey/lowlevel/assert.hpp>
 #include <covey/nursery.hpp>
@@ -40,16 +41,6 @@ std::string name_of(const child_options& options, const actor_type& type, actor_
     return fmt::format("{}#{}", readable_type(type.name()), id.value);
 }
 
-const child_options& checked(const child_options& options) {
-    for (const duration each : {options.grace, options.hard}) {
-        if (each < duration::zero()) {
-            throw std::invalid_argument(
-                "start_actor: child_options::grace and hard can't be negative");
-        }
-    }
-    return options;
-}
-
 }  // namespace
 
 actor_cell& cell_ref::get(const char* attempt) const {
@@ -64,7 +55,10 @@ actor_cell& cell_ref::get(const char* attempt) const {
 actor_cell& cell_ref::operator*() const noexcept { return static_cast<actor_cell&>(*cell_); }
 
 cell_ref make_cell(const actor_type& type, const child_options& options) {
-    return cell_ref(counted_ref<actor_cell_base>(new actor_cell(type, checked(options))));
+    cell_ref cell(counted_ref<actor_cell_base>(new actor_cell(type, options)));
+    check_limit("actor", cell->name(), "grace", options.grace);
+    check_limit("actor", cell->name(), "hard", options.hard);
+    return cell;
 }
 
 const actor_type& type_of(const actor_cell& cell) noexcept { return cell.type(); }

@@ -23,6 +23,7 @@
 #include <exception>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -31,6 +32,9 @@ namespace covey::detail {
 
 class supervisor_core;
 class restart_window;
+
+// Throws std::invalid_argument for a limit that is negative, saying whose it is: kind and name.
+void check_limit(const char* kind, std::string_view name, const char* option, duration length);
 
 // A place among the slots that their supervisor has news of.
 struct news_hook : lowlevel::list_hook {};
