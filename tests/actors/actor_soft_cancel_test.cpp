@@ -71,8 +71,9 @@ TEST_CASE("a soft cancellation of a scope further out asks, cancels and pierces 
                 outer.start_soon(note_end<covey::actor_ref<sleeper>>, deaf, std::ref(log));
                 outer.start_soon(note_end<covey::actor_ref<sleeper>>, deafer, std::ref(log));
                 co_await deaf.tell(sleep_long{});
+                co_await covey::sleep_for(500ms);
                 co_await deafer.tell(sleep_behind_a_shield{});
-                co_await covey::sleep_for(1s);
+                co_await covey::sleep_for(500ms);
                 scope.soft_cancel();
             });
         });
