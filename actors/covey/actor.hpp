@@ -140,12 +140,21 @@ constexpr bool check_actor() {
     static_assert(std::is_convertible_v<A*, actor*>,
                   "covey: an actor derives publicly, and once, from covey::actor");
     static_assert(!std::is_abstract_v<A>, "covey: an actor's class can't be abstract");
+    static_assert(std::is_constructible_v<A, T...> || !(is_child_options<T> || ...),
+                  "covey: the options of an actor come first: write start_actor<A>(owner, options, "
+                  "1), or start_actor<A>(owner, 1) for the default ones");
     static_assert(std::is_constructible_v<A, T...>,
                   "covey: the actor can't be constructed from these arguments: they are passed as "
                   "rvalues of their decayed types, as by std::thread");
     return std::is_convertible_v<A*, actor*> && !std::is_abstract_v<A> &&
            std::is_constructible_v<A, T...>;
 }
+
+// Whether these are an actor's arguments only.
+template <class... T>
+inline constexpr bool has_no_options = true;
+template <class First, class... T>
+inline constexpr bool has_no_options<First, T...> = !is_child_options<First>;
 
 template <class A>
 task<actor_ref<A>> start_typed_in_nursery(nursery& owner, cell_ref cell,
@@ -173,6 +182,11 @@ template <class A, class... T>
             owner, detail::make_cell(detail::actor_type_of<A>, options),
             detail::counted_ref<detail::actor_factory>(new factory(std::forward<T>(arguments)...)));
     }
+}
+template <class A, class... T>
+    requires(detail::has_no_options<T...>)
+[[nodiscard]] task<actor_ref<A>> start_actor(nursery& owner, T&&... arguments) {
+    return start_actor<A>(owner, child_options{}, std::forward<T>(arguments)...);
 }
 
 namespace detail {
@@ -234,6 +248,12 @@ template <class A, class... T>
             detail::counted_ref<detail::actor_factory>(new factory(std::forward<T>(arguments)...)));
         return detail::start_typed_in_supervisor<A>(std::move(start), std::move(cell));
     }
+}
+template <class A, class... T>
+    requires(detail::has_no_options<T...>)
+[[nodiscard]] task<actor_ref<A>> start_actor(const detail::supervisor_access& owner,
+                                             T&&... arguments) {
+    return start_actor<A>(owner, child_options{}, std::forward<T>(arguments)...);
 }
 
 }  // namespace covey

@@ -34,6 +34,11 @@ class supervisor_access {
     // frames. (SV3, SV7, SV8a)
     template <class F, class... A>
     [[nodiscard]] task<child_id> start(child_options options, F&& fn, A&&... args) const;
+    template <class F, class... A>
+        requires(!is_child_options<F>)
+    [[nodiscard]] task<child_id> start(F&& fn, A&&... args) const {
+        return start(child_options{}, std::forward<F>(fn), std::forward<A>(args)...);
+    }
 
     // Stops a child for good: asks it, after its grace cancels it, after `hard` pierces its
     // shields, and waits until it is gone. Nothing happens to one that has ended. A checkpoint;
@@ -108,6 +113,10 @@ class supervisor_handle : public detail::supervisor_access {
 // other throws cancelled_error. Not a checkpoint on entry. Cost: a frame, a task and a log.
 template <class F>
 auto with_supervisor(supervisor_options options, F&& body);
+template <class F>
+auto with_supervisor(F&& body) {
+    return with_supervisor(supervisor_options{}, std::forward<F>(body));
+}
 
 }  // namespace covey
 

@@ -210,6 +210,10 @@ class task_slot final : public child_slot {
     std::optional<prototypes> kept_;
 };
 
+// Options stand first, or not at all.
+template <class T>
+inline constexpr bool is_child_options = std::is_same_v<std::remove_cvref_t<T>, child_options>;
+
 // Whether fn(args...) can be a supervised child, with a message that gives the right spelling.
 template <class F, class... A>
 constexpr bool check_supervised() {
@@ -230,6 +234,9 @@ constexpr bool check_supervised() {
         using called = given_by<callable>;
         constexpr bool with = std::is_invocable_v<called&, task_status<void>, given_by<A>...>;
         constexpr bool without = std::is_invocable_v<called&, given_by<A>...>;
+        static_assert(with || without || !(is_child_options<A> || ...),
+                      "covey: the options of a supervised child come first: write start(options, "
+                      "worker, 1), or start(worker, 1) for the default ones");
         static_assert(with || without,
                       "covey: the function of a supervised child can't be called with these "
                       "arguments: they are passed as rvalues of their decayed types, with or "
