@@ -89,7 +89,8 @@ actor_statistics actor_cell::statistics() const {
     result.returned = returned_.load(order::relaxed);
     result.abandoned = abandoned_.load(order::relaxed);
     result.dead_letters = dead_.load(order::relaxed);
-    result.accepted = accepted_.load(order::relaxed);
+    const std::uint64_t withdrawn = withdrawn_.load(order::relaxed);
+    result.accepted = accepted_.load(order::relaxed) - withdrawn;
     // What was taken out and has not ended; a reading that others change meanwhile may be off.
     const std::uint64_t elsewhere =
         result.handled + result.returned + result.dead_letters + result.current_buffer_used;

@@ -131,6 +131,8 @@ class actor_cell final : public actor_cell_base, private lowlevel::stop_listener
     }
     void count_returned() noexcept { returned_.fetch_add(1, lowlevel::order::relaxed); }
     void count_abandoned() noexcept { abandoned_.fetch_add(1, lowlevel::order::relaxed); }
+    // A tick that was queued: nobody has sent it, and nobody misses it.
+    void count_withdrawn() noexcept { withdrawn_.fetch_add(1, lowlevel::order::relaxed); }
     void count_dead() noexcept { dead_.fetch_add(1, lowlevel::order::relaxed); }
 
     // Whom its handler waits for with an ask. Guarded by the lock of the wait graph.
@@ -173,6 +175,7 @@ class actor_cell final : public actor_cell_base, private lowlevel::stop_listener
 
     // Written by the actor's task.
     lowlevel::atomic<std::uint32_t> incarnation_{0};
+    lowlevel::atomic<std::uint32_t> withdrawn_{0};  // this one by anybody
     lowlevel::atomic<const task_record*> handler_{nullptr};
     lowlevel::atomic<std::uint64_t> handled_{0};
 

@@ -69,8 +69,11 @@ envelope::envelope(envelope&& other) noexcept
 void envelope::discard(dead_letter_reason why, const std::exception_ptr& error,
                        bool restarting) noexcept {
     if (is_empty()) return;
+    const bool is_begun = why == dead_letter_reason::failed || why == dead_letter_reason::cancelled;
     if (is_posted_) {
-        if (reply != nullptr) {
+        if (box.type()->tag == nullptr && !is_begun) {
+            target_->count_withdrawn();
+        } else if (reply != nullptr) {
             target_->count_returned();
             reply->fail(error_for_asker(*target_, why, error, restarting));
         } else {

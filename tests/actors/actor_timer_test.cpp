@@ -219,3 +219,49 @@ TEST_CASE("timers may be set in on_start, and by the tasks of the actor") {
         ref.stop();
     });
 }
+
+TEST_CASE("a tick in the mailbox of an actor that stops is no dead letter: nobody sent it (SV28)") {
+    support::with_actors([](covey::nursery& nursery, trace& log) -> covey::task<> {
+        const auto ref = co_await covey::start_actor<clockwork>(nursery, {}, std::ref(log));
+        co_await ref.tell(every{1s});
+        co_await ref.tell(nap{4s});
+        co_await ref.tell(word{"queued"});
+        co_await covey::sleep_for(2s);
+        CHECK(support::accounts(ref) == "handled 1, queued 2, returned 0, dead 0");
+        CHECK(support::accounted(ref) == 4);  // the one in progress
+        ref.stop();
+        CHECK(support::accounts(ref) == "handled 1, queued 0, returned 0, dead 1");
+        CHECK(support::accounted(ref) == 3);
+        static_cast<void>(co_await ref.watch());
+        CHECK(support::accounts(ref) == "handled 2, queued 0, returned 0, dead 1");
+        CHECK(support::accounted(ref) == 3);
+    });
+}
+
+TEST_CASE("a tick for an incarnation that has failed is no dead letter, one that fails is (SC26)") {
+    struct fragile : clockwork {
+        using clockwork::clockwork;
+        using clockwork::handle;
+        void handle(int) { throw std::runtime_error("broken by a tick"); }
+
+     protected:
+        covey::task<> on_start() override {
+            send_every(1s, 1);
+            co_return;
+        }
+    };
+    support::run_virtual([]() -> covey::task<> {
+        trace log;
+        co_await covey::with_supervisor(
+            {.backoff = covey::backoff::none()}, [&](covey::supervisor& owner) -> covey::task<> {
+                const auto ref = co_await covey::start_actor<fragile>(owner, {}, std::ref(log));
+                co_await covey::sleep_for(1500ms);
+                CHECK(support::accounts(ref) == "handled 0, queued 0, returned 0, dead 1");
+                co_await ref.tell(nap{3s});
+                co_await covey::sleep_for(2s);
+                co_await owner.stop(owner.children().front().id);
+                CHECK(support::accounts(ref) == "handled 1, queued 0, returned 0, dead 1");
+                CHECK(support::accounted(ref) == 2);
+            });
+    });
+}

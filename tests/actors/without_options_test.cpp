@@ -39,13 +39,13 @@ covey::task<> note_sum(trace& log, int one, int other) {
 TEST_CASE("a supervisor and its children without options have the default ones (SV14, SV15)") {
     support::run_virtual([]() -> covey::task<> {
         trace log;
+        int crashes = 1;
         const int value =
             co_await covey::with_supervisor([&](covey::supervisor& owner) -> covey::task<int> {
                 const covey::child_id sum = co_await owner.start(note_sum, std::ref(log), 1, 2);
                 const covey::child_id again =
                     co_await owner.handle().start(note_sum, std::ref(log), 3, 4);
                 CHECK(again.value == sum.value + 1);
-                int crashes = 1;
                 co_await owner.start(support::fails_at_first, &crashes, 1s, "once");
                 co_return 7;
             });

@@ -46,7 +46,7 @@ struct message_type {
     // A coroutine has returned: the same for its value.
     void (*keep_reply)(std::coroutine_handle<> frame, reply_core& reply);
     const char* (*name)() noexcept;  // as the compiler spells it
-    const void* tag;                 // of the message's type
+    const void* tag;                 // of the message's type; null: a tick, which nobody has sent
 };
 
 // Something whose address stands for a type.
