@@ -2,8 +2,8 @@
 #include "actor_cell.hpp"
 
 #include <covey/detail/child_slot.hpp>
-#include <covey/detail/scope_block.hpp>
 #include <covey/lowlevel/assert.hpp>
+#include <covey/lowlevel/block.hpp>
 #include <covey/nursery.hpp>
 
 #include <fmt/format.h>

@@ -152,7 +152,7 @@ TEST_CASE("an actor in the nursery of an actor ends before it (SV20)") {
         outer.stop();
         const covey::down end = co_await outer.watch();
         CHECK(end.reason == covey::exit_reason::stopped);
-        CHECK(log.text() == "start hello cancelled gone");
+        CHECK(log.text() == "start hello stopped gone");
     });
 }
 

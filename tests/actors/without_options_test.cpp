@@ -34,6 +34,11 @@ covey::task<> note_sum(trace& log, int one, int other) {
     co_return;
 }
 
+covey::task<> crash_once(int* crashes) {
+    co_await covey::sleep_for(1s);
+    if ((*crashes)-- > 0) throw std::runtime_error("once");
+}
+
 }  // namespace
 
 TEST_CASE("a supervisor and its children without options have the default ones (SV14, SV15)") {
@@ -46,7 +51,7 @@ TEST_CASE("a supervisor and its children without options have the default ones (
                 const covey::child_id again =
                     co_await owner.handle().start(note_sum, std::ref(log), 3, 4);
                 CHECK(again.value == sum.value + 1);
-                co_await owner.start(support::fails_at_first, &crashes, 1s, "once");
+                co_await owner.start(crash_once, &crashes);
                 co_return 7;
             });
         CHECK(value == 7);
