@@ -14,5 +14,6 @@ bench() {
 build_bench() {
     need_packages "${packages_build[@]}"
     configure release -DCOVEY_BENCH=ON
+    echo "Building covey's side, where it has changed." >&2
     quietly bench cmake --build --preset release -j "$jobs" --target covey_bench savina
 }

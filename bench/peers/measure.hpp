@@ -69,19 +69,25 @@ inline double resident_bytes() {
     return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
 }
 
-inline rusage usage() {
+inline double cpu_milliseconds() {
     rusage used{};
     getrusage(RUSAGE_SELF, &used);
-    return used;
-}
-
-inline double cpu_milliseconds() {
-    const rusage used = usage();
     return 1e3 * static_cast<double>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
            1e-3 * static_cast<double>(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
 }
 
-inline double peak_bytes() { return 1024.0 * static_cast<double>(usage().ru_maxrss); }
+// The most that this program has held. getrusage would count what its parent held when it started
+// the program.
+inline double peak_bytes() {
+    std::FILE* const file = std::fopen("/proc/self/status", "r");
+    double kib = 0;
+    char line[256];
+    while (file && kib == 0 && std::fgets(line, sizeof line, file))
+        if (std::sscanf(line, "VmHWM: %lf kB", &kib) != 1) kib = 0;
+    expect("/proc/self/status has VmHWM", kib > 0, true);
+    std::fclose(file);
+    return 1024 * kib;
+}
 
 inline void pause_ms(long milliseconds) {
     std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSL-1.0
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from . import plots, record, savina, setup, table
 from .comparing import Row
 from .comparing import rows as rows_of
 from .running import Outcome, Results, run_all
-from .systems import COVEY_SYSTEM, ROOT, SAVINA_SYSTEMS, SYSTEMS, System
+from .systems import COVEY_SYSTEM, ECHO_CLIENT, ROOT, SAVINA_SYSTEMS, SYSTEMS, System
 from .workloads import Case, Mistake, Workload, read
 
 GOALS = ROOT / "bench" / "goals.toml"
@@ -31,6 +32,12 @@ def positive(text: str) -> int:
     return value
 
 
+def folder_name(text: str) -> str:
+    if not re.fullmatch(r"\w[\w.-]*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a folder")
+    return text
+
+
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="./dev bench",
@@ -38,13 +45,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("workload", nargs="*", help="w1, w2, ...: without one, all of them")
-    add("--peers", type=names, metavar="NAMES", help="go,tokio,...; goal: each workload's own ones;"
-        " none. Without it, all that are built")  # fmt: skip
+    peers = "go,tokio,...; goal: each workload's own; none. Without it, all that are built"
+    add("--peers", type=names, metavar="NAMES", help=peers)
     add("--runs", type=positive, help="processes of each program (5)")
     add("--quick", action="store_true", help="3 runs, the goals' peers, no scaling workloads")
     add("--workers", type=numbers, default=[1, 2], metavar="1,2", help="1,2")
     add("--timeout", type=positive, default=120, help="seconds for one process (120)")
-    add("--keep", metavar="NAME", help="leave the results in bench/results/NAME too")
+    add("--keep", type=folder_name, metavar="NAME", help="also leave it in bench/results/NAME")
     add("--savina", action="store_true", help="the Savina suite, against CAF and Erlang")
     add("--setup", action="store_true", help="install and build the peers, or those of --peers")
     return parser.parse_args(arguments)
@@ -163,7 +170,8 @@ def finish(
         folders.append(ROOT / "bench" / "results" / options.keep)
     files = {f"{stem}.md": report, f"{stem}.json": record.as_json(about, rows, results)}
     for folder in folders:
-        names = write(folder, files) + drawn(folder / stem, known, rows, results)
+        pictures = drawn(folder / stem, known, rows, results)
+        names = write(folder, files) + [f"{stem}/{name}" for name in pictures]
         print(f"{folder.relative_to(ROOT)}: {', '.join(names)}")
     failed = any(series.failures for programs in results.values() for series in programs.values())
     return 1 if failed else 0
@@ -174,7 +182,8 @@ def measure(options: argparse.Namespace, arguments: list[str]) -> int:
     workloads = chosen_workloads(options.workload, options.quick, known)
     peers = chosen_peers(options.peers, options.quick, workloads)
     only_goals = options.peers == ["goal"] or (options.peers is None and options.quick)
-    missing = set().union(*(each.goal_peers() for each in workloads)) - {each.name for each in peers}
+    needed = set().union(*(each.goal_peers() for each in workloads))
+    missing = needed - {each.name for each in peers}
     if missing and options.peers is None:
         print(f"Not built, so their goals aren't measured: {', '.join(sorted(missing))}."
               " ./dev bench --setup builds them.", file=sys.stderr)  # fmt: skip
@@ -208,7 +217,8 @@ def measure_savina(options: argparse.Namespace, arguments: list[str]) -> int:
 
 
 def set_up(options: argparse.Namespace) -> int:
-    every = SYSTEMS | {each.name: each for each in SAVINA_SYSTEMS.values()}
+    others = [*SAVINA_SYSTEMS.values(), ECHO_CLIENT]
+    every = SYSTEMS | {each.name: each for each in others}
     wanted = options.peers or list(every)
     if unknown := [name for name in wanted if name not in every]:
         raise Mistake(f"there is no peer {', '.join(unknown)}; there are {', '.join(every)}")

@@ -23,7 +23,9 @@ LATENCIES = {"w12": "", "w14": "wake_"}
 PERCENTILES = ("p50", "p90", "p99", "p99.9")
 
 
-def draw(folder: Path, workloads: dict[str, Workload], rows: list[Row], results: Results) -> list[str]:
+def draw(
+    folder: Path, workloads: dict[str, Workload], rows: list[Row], results: Results
+) -> list[str]:
     """The names of the files; raises ImportError where there is no matplotlib."""
     import matplotlib
 
@@ -112,8 +114,9 @@ def _scaling(pyplot, workloads: dict[str, Workload], results: Results):
             colour = COLOURS.get(name, "#cccccc")
             axes.plot(sizes, [each.median for _, each in points], style, color=colour, marker=".",
                       label=f"{name} {workers}")  # fmt: skip
-            axes.fill_between(sizes, [each.least for _, each in points],
-                              [each.most for _, each in points], color=colour, alpha=0.15)  # fmt: skip
+            least = [each.least for _, each in points]
+            most = [each.most for _, each in points]
+            axes.fill_between(sizes, least, most, color=colour, alpha=0.15)
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_title(workload.what, fontsize=9)

@@ -50,8 +50,11 @@ def versions(systems: Iterable[System]) -> dict[str, str]:
     result = {"clang": _output("clang++-19", "--version").partition("\n")[0]}
     for system in systems:
         if system.version_of:
-            version = _output("dpkg-query", "-W", "-f", "${Version}", system.version_of)
-            result[system.name] = f"{system.version_of} {version}"
+            found = [
+                f"{package} {_output('dpkg-query', '-W', '-f', '${Version}', package)}"
+                for package in system.version_of
+            ]
+            result[system.name] = ", ".join(found)
     return result
 
 

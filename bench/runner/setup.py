@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSL-1.0
-"""`./dev bench --setup`: Debian's packages, then a build of each peer. Again does only what is new."""
+"""`./dev bench --setup`: Debian's packages, then a build of each peer that has changed."""
 
 import os
 import subprocess
@@ -47,10 +47,14 @@ def build(system: System) -> str | None:
 def setup(systems: Iterable[System]) -> bool:
     """Builds what can be built, and says what can't; True: all of it."""
     BUILT.mkdir(parents=True, exist_ok=True)
+    systems = list(systems)
     complete = True
-    if not need_packages(RUNNER_PACKAGES):
-        print(f"There will be no plots: apt-get could not install {' '.join(RUNNER_PACKAGES)}")
-        complete = False
+    every = {*RUNNER_PACKAGES}.union(*(system.packages for system in systems))
+    if not need_packages(sorted(every)):
+        print("apt-get can't install all of that together: now for one after the other.")
+        if not need_packages(RUNNER_PACKAGES):
+            print("There will be no plots.")
+            complete = False
     for system in systems:
         print(f"{system.name:8} {system.title} ... ", end="", flush=True)
         problem = build(system)

@@ -23,7 +23,7 @@ class System:
     start: tuple[str, ...]  # "{workers}" stands for their number
     built: Path  # exists once it can be started
     packages: tuple[str, ...] = ()
-    version_of: str = ""  # the package whose version is the system's
+    version_of: tuple[str, ...] = ()  # the packages whose versions are the system's
     build: tuple[str, ...] = ()
     folder: Path = ROOT  # where it is built, and what it is built from
     environment: tuple[tuple[str, str], ...] = ()
@@ -50,7 +50,7 @@ class System:
         return all(file.stat().st_mtime <= self.built.stat().st_mtime for file in sources)
 
 
-def _cxx(name: str, title: str, packages: tuple[str, ...], version_of: str, *, folder: Path,
+def _cxx(name: str, title: str, packages: tuple[str, ...], *, folder: Path,
          standard: str = "c++20", libraries: tuple[str, ...] = (),
          hangs_at: tuple[tuple[str, int], ...] = ()) -> System:  # fmt: skip
     """All C++ is compiled as covey is."""
@@ -62,7 +62,7 @@ def _cxx(name: str, title: str, packages: tuple[str, ...], version_of: str, *, f
         start=(str(binary),),
         built=binary,
         packages=("clang-19", *packages),
-        version_of=version_of,
+        version_of=packages[:1],
         build=("clang++-19", f"-std={standard}", "-O3", "-DNDEBUG", "-pthread", f"-I{PEERS}",
                "-o", str(binary), *sources, *(f"-l{each}" for each in libraries)),  # fmt: skip
         folder=folder,
@@ -70,7 +70,7 @@ def _cxx(name: str, title: str, packages: tuple[str, ...], version_of: str, *, f
     )
 
 
-def _python(name: str, title: str, packages: tuple[str, ...], version_of: str) -> System:
+def _python(name: str, title: str, packages: tuple[str, ...]) -> System:
     program = PEERS / "python" / f"{name}_bench.py"
     return System(
         name=name,
@@ -78,7 +78,7 @@ def _python(name: str, title: str, packages: tuple[str, ...], version_of: str) -
         start=("/usr/bin/python3", str(program)),
         built=program,
         packages=packages,
-        version_of=version_of,
+        version_of=packages,
         folder=PEERS / "python",
         most_workers=1,
     )
@@ -90,7 +90,7 @@ GO = System(
     start=(str(BUILT / "go_bench"),),
     built=BUILT / "go_bench",
     packages=("golang-go",),
-    version_of="golang-go",
+    version_of=("golang-go",),
     build=("/usr/bin/go", "build", "-o", str(BUILT / "go_bench"), "."),
     folder=PEERS / "go",
     environment=(
@@ -107,7 +107,7 @@ TOKIO = System(
     start=(str(_TOKIO_BINARY),),
     built=_TOKIO_BINARY,
     packages=("cargo", "rustc", "librust-tokio-dev", "librust-libc-dev"),
-    version_of="librust-tokio-dev",
+    version_of=("librust-tokio-dev", "rustc"),
     build=(
         "/usr/bin/cargo", "build", "--release", "--offline",
         # Debian installs its crates as sources in one folder.
@@ -131,7 +131,7 @@ ERLANG = System(
     ),  # fmt: skip
     built=BUILT / "erlang" / "bench.beam",
     packages=("erlang-base",),
-    version_of="erlang-base",
+    version_of=("erlang-base",),
     build=("erlc", "-o", str(BUILT / "erlang"), str(PEERS / "erlang" / "bench.erl")),
     folder=PEERS / "erlang",
 )
@@ -140,7 +140,6 @@ MACHINE = _cxx(
     "limits",
     "the machine's own limits",
     ("libboost1.81-dev",),
-    "libboost1.81-dev",
     folder=LIMITS,
 )
 
@@ -148,7 +147,6 @@ ASIO = _cxx(
     "asio",
     "Boost.Asio's coroutines and channels",
     ("libboost1.81-dev",),
-    "libboost1.81-dev",
     folder=PEERS / "asio",
 )
 
@@ -156,7 +154,6 @@ FIBER = _cxx(
     "fiber",
     "Boost.Fiber",
     ("libboost-fiber1.81-dev", "libboost-context1.81-dev"),
-    "libboost-fiber1.81-dev",
     folder=PEERS / "fiber",
     libraries=("boost_fiber", "boost_context"),
 )
@@ -165,20 +162,22 @@ CAF = _cxx(
     "caf",
     "C++ Actor Framework",
     ("libcaf-dev",),
-    "libcaf-dev",
     folder=PEERS / "caf",
     standard="c++17",
     libraries=("caf_core",),
     hangs_at=(("w5", 2),),
 )
 
-TRIO = _python("trio", "Trio", ("python3-trio",), "python3-trio")
-ASYNCIO = _python("asyncio", "Python's asyncio", ("python3",), "python3")
+TRIO = _python("trio", "Trio", ("python3-trio",))
+ASYNCIO = _python("asyncio", "Python's asyncio", ("python3",))
 
 SYSTEMS = {
     system.name: system
     for system in [GO, TOKIO, ASIO, FIBER, CAF, ERLANG, TRIO, ASYNCIO, MACHINE]
 }
+
+# What loads the servers of w15, by hand until covey has one.
+ECHO_CLIENT = _cxx("echo_client", "the client of w15", (), folder=PEERS / "echo_client")
 
 COVEY_SYSTEM = System(name="covey", title="covey", start=(str(COVEY),), built=COVEY)
 
@@ -191,7 +190,6 @@ SAVINA_CAF = _cxx(
     "savina_caf",
     "Savina with the C++ Actor Framework",
     ("libcaf-dev",),
-    "libcaf-dev",
     folder=PEERS / "savina" / "caf",
     standard="c++17",
     libraries=("caf_core",),
@@ -206,7 +204,7 @@ SAVINA_ERLANG = System(
     ),  # fmt: skip
     built=BUILT / "savina_erlang" / "savina.beam",
     packages=("erlang-base",),
-    version_of="erlang-base",
+    version_of=("erlang-base",),
     build=(
         "erlc", "-o", str(BUILT / "savina_erlang"),
         str(PEERS / "savina" / "erlang" / "savina.erl"),

@@ -58,7 +58,10 @@ def aligned(lines: list[list[str]], left: int) -> str:
     rule = ["-" * w if i < left else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
     out = []
     for line in [lines[0], rule, *lines[1:]]:
-        cells = [c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths))]
+        cells = [
+            cell.ljust(width) if i < left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths))
+        ]
         out.append("| " + " | ".join(cells) + " |")
     return "\n".join(out)
 
@@ -89,14 +92,16 @@ def notes(rows: list[Row], results: Results) -> str:
     """What a reader of the table has to know besides: noise, failures, the count of goals."""
     out = []
     for row in rows:
+        goals = [judgement.goal for judgement in row.judgements]
+        has_ratio = not goals or any(goal.peer for goal in goals)
         for name, each in row.summaries.items():
-            if each.noisy and each.least > 0:
+            if each.noisy and each.least > 0 and has_ratio:
                 out.append(
                     f"! {row.case}, {name}: the highest {row.metric} is "
                     f"{each.most / each.least:.2f} times the lowest"
                 )
     if out:
-        out.insert(0, f"Some figures differ by more than {NOISY} between runs: was the machine quiet?")
+        out.insert(0, f"Runs of one program differ by more than {NOISY}: was the machine quiet?")
     for case, programs in results.items():
         for name, series in programs.items():
             out += [f"FAILED {case}, {name}: {failure}" for failure in series.failures]

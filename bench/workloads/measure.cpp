@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdio>
+#include <fstream>
 #include <string>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -11,12 +12,6 @@
 namespace workloads {
 
 namespace {
-
-rusage used_so_far() {
-    rusage used{};
-    getrusage(RUSAGE_SELF, &used);
-    return used;
-}
 
 double milliseconds(const timeval& time) {
     return 1e3 * static_cast<double>(time.tv_sec) + 1e-3 * static_cast<double>(time.tv_usec);
@@ -35,10 +30,19 @@ double resident_bytes() {
     return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
 }
 
-double peak_resident_bytes() { return 1024.0 * static_cast<double>(used_so_far().ru_maxrss); }
+// getrusage would count what the parent held when it started this program.
+double peak_resident_bytes() {
+    std::ifstream file("/proc/self/status");
+    for (std::string word; file >> word;) {
+        double kib = 0;
+        if (word == "VmHWM:" && file >> kib) return 1024 * kib;
+    }
+    throw std::runtime_error("/proc/self/status has no VmHWM: no figure of the peak");
+}
 
 double cpu_milliseconds() {
-    const rusage used = used_so_far();
+    rusage used{};
+    getrusage(RUSAGE_SELF, &used);
     return milliseconds(used.ru_utime) + milliseconds(used.ru_stime);
 }
 

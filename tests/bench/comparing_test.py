@@ -67,7 +67,8 @@ class TheTable(unittest.TestCase):
         return comparison(found, ["go"]), notes(found, results)
 
     def test_shows_medians_ratio_and_verdict(self):
-        table, after = self.render({ONE: {"covey": series(30, 31, 32), "go": series(100, 100, 120)}})
+        results = {ONE: {"covey": series(30, 31, 32), "go": series(100, 100, 120)}}
+        table, after = self.render(results)
         line = table.splitlines()[2]
         for text in ("31.0 (30.0-32.0)", "100 (0.31)", "<= 0.5 x go", "0.31 met"):
             self.assertIn(text, line)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sort"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -36,20 +37,29 @@ func residentBytes() float64 {
 	return float64(resident) * float64(os.Getpagesize())
 }
 
-func usage() syscall.Rusage {
+func cpuSeconds() float64 {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		panic(err)
 	}
-	return u
-}
-
-func cpuSeconds() float64 {
-	u := usage()
 	return float64(u.Utime.Sec+u.Stime.Sec) + 1e-6*float64(u.Utime.Usec+u.Stime.Usec)
 }
 
-func peakBytes() float64 { return float64(usage().Maxrss) * 1024 }
+// peakBytes is the most that this program has held. Getrusage would count what its parent held when
+// it started the program.
+func peakBytes() float64 {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		panic(err)
+	}
+	for _, line := range strings.Split(string(text), "\n") {
+		var kib float64
+		if n, _ := fmt.Sscanf(line, "VmHWM: %f kB", &kib); n == 1 {
+			return kib * 1024
+		}
+	}
+	panic("/proc/self/status has no VmHWM")
+}
 
 func percentiles(prefix string, values []int64) {
 	sort.Slice(values, func(i, j int) bool { return values[i] < values[j] })

@@ -28,7 +28,11 @@ def resident_bytes():
 
 
 def peak_bytes():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """The most that this program has held. getrusage would count what its parent held when it
+    started the program."""
+    with open("/proc/self/status") as file:
+        (kib,) = (line.split()[1] for line in file if line.startswith("VmHWM:"))
+    return int(kib) * 1024
 
 
 def cpu_ms():

@@ -21,22 +21,23 @@ pub fn resident_bytes() -> f64 {
     pages * unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as f64
 }
 
-fn usage() -> libc::rusage {
-    unsafe {
-        let mut result = std::mem::zeroed();
+pub fn cpu_seconds() -> f64 {
+    let used = unsafe {
+        let mut result: libc::rusage = std::mem::zeroed();
         libc::getrusage(libc::RUSAGE_SELF, &mut result);
         result
-    }
-}
-
-pub fn cpu_seconds() -> f64 {
-    let used = usage();
+    };
     (used.ru_utime.tv_sec + used.ru_stime.tv_sec) as f64
         + 1e-6 * (used.ru_utime.tv_usec + used.ru_stime.tv_usec) as f64
 }
 
+/// The most that this program has held. getrusage would count what its parent held when it started
+/// the program.
 pub fn peak_bytes() -> f64 {
-    usage().ru_maxrss as f64 * 1024.0
+    let text = std::fs::read_to_string("/proc/self/status").expect("status");
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB"));
+    1024.0 * kib.expect("VmHWM").parse::<f64>().expect("a number")
 }
 
 pub fn percentiles(prefix: &str, mut values: Vec<u64>) {
