@@ -18,7 +18,7 @@ class closed_resource_error : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// The other side of a channel is gone: nobody will ever receive.
+// The other side is gone: nobody will ever receive from this channel, or complete this callback.
 class broken_resource_error : public std::runtime_error {
  public:
     using std::runtime_error::runtime_error;

@@ -10,6 +10,7 @@
 #include <covey/error.hpp>
 #include <covey/event.hpp>
 #include <covey/exception_group.hpp>
+#include <covey/from_callback.hpp>
 #include <covey/inspect.hpp>
 #include <covey/join_handle.hpp>
 #include <covey/nursery.hpp>
