@@ -196,7 +196,7 @@ class callback_state {
 class [[nodiscard]] callback_state::wait final : public lowlevel::wait_operation {
  public:
     using covey_result = void;
-    explicit wait(callback_state& result) noexcept;
+    explicit wait(callback_state& waited_for) noexcept;
     [[nodiscard]] bool await_ready();
     void await_resume() const noexcept {}
     // A cancellation came between start() and the wait, and a result after it.

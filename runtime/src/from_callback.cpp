@@ -159,8 +159,8 @@ void callback_state::throw_completed_twice() const {
         task_label()));
 }
 
-callback_state::wait::wait(callback_state& result) noexcept
-    : wait_operation(waits_for_callback), result_(&result) {}
+callback_state::wait::wait(callback_state& waited_for) noexcept
+    : wait_operation(waits_for_callback), result_(&waited_for) {}
 
 bool callback_state::wait::await_ready() {
     if (wait_operation::await_ready()) return true;
