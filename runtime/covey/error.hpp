@@ -48,6 +48,17 @@ class cancelled_error : public std::runtime_error {
     cancel_cause cause_;
 };
 
+// SIGINT or SIGTERM stopped main: what run() throws then.
+class interrupted : public std::runtime_error {
+ public:
+    interrupted(const std::string& what, int signal) : std::runtime_error(what), signal_(signal) {}
+    // SIGINT or SIGTERM: 128 + signal() is the customary exit status.
+    [[nodiscard]] int signal() const noexcept { return signal_; }
+
+ private:
+    int signal_;
+};
+
 // A child was started in a nursery that has ended.
 class closed_nursery_error : public std::logic_error {
  public:

@@ -22,6 +22,11 @@ template <class T>
 class limited;
 template <class T>
 class outcome;
+class runtime;
+template <class T>
+class future;
+template <class T>
+class shared_future;
 
 namespace lowlevel {
 class scope_note;
@@ -36,6 +41,7 @@ struct scope_control;
 class scope_tree;
 class tree_printer;
 class nursery_block;
+class host;
 class scope_block;
 class thread_pool;
 struct nursery_control;

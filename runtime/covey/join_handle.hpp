@@ -62,7 +62,7 @@ enum class child_end : std::uint8_t { running, returned, failed, stopped, taken 
 class joinable_base : public plain_base {
  public:
     [[nodiscard]] cancel_scope* own_scope() noexcept final;
-    void announce() noexcept final;
+    void announce() noexcept override;
     [[nodiscard]] bool is_settled() const noexcept;
     void cancel_alone(std::string_view reason) const noexcept;
 

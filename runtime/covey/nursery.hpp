@@ -109,6 +109,7 @@ class nursery {
     friend class detail::children_wait;
     friend class detail::start_reservation;
     friend class detail::hall_exit;
+    friend class detail::host;
     friend class detail::scope_tree;
     friend class detail::tree_printer;
     friend class nursery_handle;

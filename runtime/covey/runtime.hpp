@@ -7,10 +7,12 @@
 #include <covey/checkpoint.hpp>
 #include <covey/clock.hpp>
 #include <covey/config.hpp>
+#include <covey/embedded_runtime.hpp>
 #include <covey/error.hpp>
 #include <covey/event.hpp>
 #include <covey/exception_group.hpp>
 #include <covey/from_callback.hpp>
+#include <covey/future.hpp>
 #include <covey/inspect.hpp>
 #include <covey/join_handle.hpp>
 #include <covey/nursery.hpp>

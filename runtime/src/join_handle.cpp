@@ -48,7 +48,7 @@ void joinable_base::announce() noexcept {
     lowlevel::wake_list woken;
     {
         const lowlevel::locked held(settle_lock_);
-        end_ = failed ? child_end::failed : stopped ? child_end::stopped : child_end::returned;
+        end_ = error ? child_end::failed : stopped ? child_end::stopped : child_end::returned;
         while (lowlevel::wait_node* node = waiting_.pop_front())
             if (node->claim()) woken.add(*node);
     }

@@ -183,7 +183,7 @@ void end_task(task_record& task) noexcept {
 // ended, also for who asks its handle.
 void nursery_block::child_ended(task_record& task) noexcept {
     if (cancel_scope* own = task.own_scope()) static_cast<void>(scope_tree::leave(*own, false));
-    task.failed = task.error != nullptr;
+    task.failed = task.error != nullptr && !task.keeps_error;
     if (task.failed) fail_for(task);
     task.announce();
 

@@ -11,16 +11,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <sched.h>
 #include <stdexcept>
 
 namespace covey::lowlevel {
 
-namespace {
-
 // An ordinary thread that blocks. It may go as soon as it holds the mutex, so wake() signals
 // while it holds it.
-class blocked_thread final : public waiter {
+class wait_operation::blocked_thread final : public waiter {
  public:
     void wake() noexcept override {
         const mutex_guard held(lock_);
@@ -31,14 +31,17 @@ class blocked_thread final : public waiter {
         mutex_lock held(lock_);
         changed_.wait(held, [this] { return woken_; });
     }
+    // False: not woken so far.
+    [[nodiscard]] bool block_for(std::chrono::nanoseconds length) {
+        mutex_lock held(lock_);
+        return changed_.wait_for(held, length, [this] { return woken_; });
+    }
 
  private:
     mutex lock_;
     condition changed_;
     bool woken_ = false;
 };
-
-}  // namespace
 
 void spin_lock::lock_contended() noexcept {
     constexpr unsigned longest_pause = 64;
@@ -173,15 +176,15 @@ void wait_operation::withdraw() noexcept {
     count(counted::waiters, -1);
 }
 
-void wait_operation::block_thread() {
-    blocked_thread caller;
+// True: it is done. False: queued, and somebody will wake the caller.
+bool wait_operation::try_or_queue(blocked_thread& caller) {
     who = &caller;
     operation = this;
     lock();
     try {
         if (try_now()) {
             unlock();
-            return;
+            return true;
         }
     } catch (...) {
         unlock();
@@ -189,10 +192,28 @@ void wait_operation::block_thread() {
     }
     link();
     const bool armed = caller.word.arm(*this);
-    COVEY_ASSERT(armed, "a blocking thread can't be cancelled");
+    COVEY_ASSERT(armed, "a thread that is about to block was cancelled");
     count(counted::waiters, +1);
     unlock();
-    caller.block();
+    return false;
+}
+
+void wait_operation::block_thread() {
+    blocked_thread caller;
+    if (!try_or_queue(caller)) caller.block();
+}
+
+bool wait_operation::block_thread_for(std::int64_t nanoseconds) {
+    constexpr std::chrono::nanoseconds longest = std::chrono::hours(24 * 365);
+    blocked_thread caller;
+    if (try_or_queue(caller)) return true;
+    if (caller.block_for(std::min(std::chrono::nanoseconds(nanoseconds), longest))) return true;
+    if (caller.word.cancel()) {
+        withdraw();
+        return false;
+    }
+    caller.block();  // completed in the last moment: its waker still needs the caller
+    return true;
 }
 
 }  // namespace covey::lowlevel

@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <covey/run.hpp>
 
+#include "interrupts.hpp"
+#include "main_outcome.hpp"
 #include "runtime_core.hpp"
 #include "scope_tree.hpp"
 #include "worker.hpp"
 
 #include <covey/error.hpp>
+#include <covey/exception_group.hpp>
 #include <covey/lowlevel/thread.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <new>
+#include <optional>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 namespace covey::detail {
@@ -20,25 +24,6 @@ namespace covey::detail {
 namespace {
 
 constexpr unsigned most_workers = 1024;
-
-// The scope around main: what current_scope() gives where nobody opened one.
-class root_scope {
- public:
-    root_scope(runtime_core& core, task_record& main) {
-        scope_tree::construct(place_);
-        scope_tree::make_root(scope(), core, main);
-    }
-    root_scope(const root_scope&) = delete;
-    root_scope& operator=(const root_scope&) = delete;
-    ~root_scope() {
-        scope_tree::retire_root(scope());
-        scope_tree::destroy(place_);
-    }
-    [[nodiscard]] cancel_scope& scope() noexcept { return *scope_tree::at(place_); }
-
- private:
-    alignas(cancel_scope) unsigned char place_[sizeof(cancel_scope)];
-};
 
 }  // namespace
 
@@ -80,21 +65,24 @@ runtime_core::~runtime_core() {
 }
 
 void runtime_core::run() {
-    std::vector<lowlevel::thread> others;
-    others.reserve(scheduler_.workers() - 1);
-    const auto work = [this](unsigned index, task_record* first) {
-        worker(*this, index).run(first);
-    };
+    std::vector<lowlevel::thread> others = start_workers(1);
+    worker(*this, 0).run(&main_);  // through the queue another worker might take it
+    for (lowlevel::thread& each : others) each.join();
+}
+
+std::vector<lowlevel::thread> runtime_core::start_workers(unsigned first) {
+    std::vector<lowlevel::thread> started;
+    started.reserve(scheduler_.workers() - first);
+    const auto work = [this](unsigned index) { worker(*this, index).run(nullptr); };
     try {
-        for (unsigned index = 1; index < scheduler_.workers(); ++index)
-            others.emplace_back(work, index, nullptr);
+        for (unsigned index = first; index < scheduler_.workers(); ++index)
+            started.emplace_back(work, index);
     } catch (...) {
         scheduler_.stop();
-        for (lowlevel::thread& each : others) each.join();
+        for (lowlevel::thread& each : started) each.join();
         throw;
     }
-    work(0, &main_);  // through the queue another worker might take it
-    for (lowlevel::thread& each : others) each.join();
+    return started;
 }
 
 void runtime_core::arm(timer& node, std::int64_t when) noexcept {
@@ -149,15 +137,38 @@ void run_main(task_record& main, const run_options& options) {
     runtime_core core(main, options);
     root_scope root(core, main);
     main.core = &core;
-    core.run();
-    main.phase.store(task_phase::ended, lowlevel::order::relaxed);
-    if (main.error) std::rethrow_exception(std::exchange(main.error, nullptr));
-    if (main.stopped) {
-        cancel_cause cause = root.scope().cause();
-        std::string text = fmt::format("main was cancelled ({}{}{})", to_string(cause.source),
-                                       cause.reason.empty() ? "" : ": ", cause.reason);
-        throw cancelled_error(text, std::move(cause));
+    {
+        std::optional<interrupt_watch> watch;
+        if (options.interrupts) watch.emplace(root.scope());
+        core.run();
     }
+    main.phase.store(task_phase::ended, lowlevel::order::relaxed);
+    if (!main.error && !main.stopped) return;
+    const cancel_cause cause = root.scope().cause();
+    throw_main_outcome(std::exchange(main.error, nullptr), cause.source == cancel_source::interrupt,
+                       cause);
+}
+
+namespace {
+
+[[nodiscard]] std::exception_ptr error_of_cause(const cancel_cause& cause) {
+    if (cause.source == cancel_source::interrupt) {
+        return std::make_exception_ptr(interrupted(
+            fmt::format("main was stopped by {}", cause.reason.empty() ? "a signal" : cause.reason),
+            last_interrupt()));
+    }
+    const std::string text = fmt::format("main was cancelled ({}{}{})", to_string(cause.source),
+                                         cause.reason.empty() ? "" : ": ", cause.reason);
+    return std::make_exception_ptr(cancelled_error(text, cause));
+}
+
+}  // namespace
+
+void throw_main_outcome(const std::exception_ptr& error, bool was_cancelled,
+                        const cancel_cause& cause) {
+    if (!error) std::rethrow_exception(error_of_cause(cause));
+    if (!was_cancelled) std::rethrow_exception(error);
+    throw exception_group("main failed after it was cancelled", {error_of_cause(cause), error});
 }
 
 void throw_awaited_twice(std::source_location made_by) {

@@ -8,6 +8,8 @@
 #include <covey/cancel_scope.hpp>
 #include <covey/run.hpp>
 
+#include <vector>
+
 namespace covey::detail {
 
 // One run: its tree of scopes and tasks, its timers, its queue, its threads.
@@ -25,6 +27,9 @@ class runtime_core {
 
     // On the calling thread as worker 0, until main has ended and all threads are joined.
     void run();
+    // Threads for the workers from `first` on, which work until main has ended. If one can't be had
+    // the run ends, and this throws.
+    [[nodiscard]] std::vector<lowlevel::thread> start_workers(unsigned first);
     void main_ended() noexcept { scheduler_.stop(); }
 
     [[nodiscard]] lowlevel::mutex& tree_lock() noexcept { return tree_lock_; }

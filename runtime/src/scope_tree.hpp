@@ -112,4 +112,23 @@ struct scope_control {
     }
 };
 
+// The scope around main: what current_scope() gives where nobody opened one.
+class root_scope {
+ public:
+    root_scope(runtime_core& core, task_record& main) {
+        scope_tree::construct(place_);
+        scope_tree::make_root(scope(), core, main);
+    }
+    root_scope(const root_scope&) = delete;
+    root_scope& operator=(const root_scope&) = delete;
+    ~root_scope() {
+        scope_tree::retire_root(scope());
+        scope_tree::destroy(place_);
+    }
+    [[nodiscard]] cancel_scope& scope() noexcept { return *scope_tree::at(place_); }
+
+ private:
+    alignas(cancel_scope) unsigned char place_[sizeof(cancel_scope)];
+};
+
 }  // namespace covey::detail

@@ -53,6 +53,7 @@ class task_record : public lowlevel::waiter, public sibling_hook {
     runtime_core* core = nullptr;
     nursery* parent = nullptr;  // null: main
     bool is_service = false;
+    bool keeps_error = false;  // for whoever holds its future: its nursery doesn't fail
 
     // Owned by the task's worker; by nobody while it is suspended.
     continuation root;             // owns the outermost frame

@@ -186,6 +186,8 @@ class wait_operation : private wait_node {
 
     // The same for an ordinary thread: try, else block until completed.
     void block_thread();
+    // ... or until so much real time has passed: false, and the operation has taken no effect.
+    [[nodiscard]] bool block_thread_for(std::int64_t nanoseconds);
 
     // Worker, after a cancellation claimed the wait: takes the node out of its list. After it
     // nobody but the task knows the operation.
@@ -218,9 +220,11 @@ class wait_operation : private wait_node {
 
  private:
     enum class step : std::uint8_t { fresh, moved, begun, park, yield, unwind };
+    class blocked_thread;
 
     void begin();
     bool decided();
+    bool try_or_queue(blocked_thread& caller);
     void suspend(detail::promise_base& frame) noexcept;
 
     const wait_traits* traits_;
