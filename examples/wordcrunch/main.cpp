@@ -7,7 +7,6 @@
 // limit and Ctrl-C cancel the reading stages only; an error cancels and joins everything.
 //
 // Read next: stages.hpp (what flows where), pipeline.cpp (how it is put together), stages.cpp.
-#include "interrupt.hpp"
 #include "options.hpp"
 #include "pipeline.hpp"
 #include "report.hpp"
@@ -57,13 +56,9 @@ void print_counts(const wordcrunch::crunch_result& result) {
     fmt::print(stderr, "{}", wordcrunch::list_skipped(result.skipped));
 }
 
-wordcrunch::crunch_result run_pipeline(const wordcrunch::options& wanted) {
-    const wordcrunch::interrupt_flag ctrl_c;
-    return covey::run(covey::run_options{.workers = wanted.workers}, wordcrunch::crunch, wanted);
-}
-
 int count_and_report(const wordcrunch::options& wanted) {
-    const wordcrunch::crunch_result result = run_pipeline(wanted);
+    const covey::run_options run_options{.workers = wanted.workers};
+    const wordcrunch::crunch_result result = covey::run(run_options, wordcrunch::crunch, wanted);
     if (wanted.counts) {
         print_counts(result);
     } else {

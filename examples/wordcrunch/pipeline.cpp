@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "pipeline.hpp"
 
-#include "interrupt.hpp"
 #include "progress.hpp"
 #include "stages.hpp"
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -16,24 +16,29 @@ namespace {
 
 using namespace std::chrono_literals;
 
-covey::task<> cancel_on_interrupt(covey::cancel_scope& scope) {
-    while (!interrupt_flag::is_set()) co_await covey::sleep_for(20ms);
-    scope.cancel("Ctrl-C");
+// A signal cancels main. Here it is heard behind main's shield, and passed on to the reading alone.
+covey::task<> pass_interrupt_on(covey::cancel_scope& main, covey::cancel_scope& reading) {
+    co_await main.until_soft_cancelled();
+    reading.cancel("interrupted");
 }
 
-// Runs what `start` starts in a nursery, until it is done, the limit is over or Ctrl-C came.
+// Runs what `start` starts in a nursery, until it is done, the limit is over or a signal came.
 template <class F>
-covey::task<stop_reason> run_until_stopped(const options& wanted, F start) {
+covey::task<stop_reason> run_until_stopped(const options& wanted, covey::cancel_scope& main,
+                                           F start) {
     const auto limit = wanted.limit.value_or(std::chrono::duration<double>::max());
+    std::optional<covey::scope_handle> reading;
     const auto limited =
         co_await covey::move_on_after(limit, [&](covey::cancel_scope& scope) -> covey::task<> {
+            reading.emplace(scope.handle());
             co_await covey::with_nursery([&](covey::nursery& sources) {
-                sources.start_service(cancel_on_interrupt, std::ref(scope));
+                sources.start_service(pass_interrupt_on, std::ref(main), std::ref(scope));
                 start(sources);
             });
         });
     if (limited.finished()) co_return stop_reason::none;
-    co_return interrupt_flag::is_set() ? stop_reason::interrupt : stop_reason::limit;
+    const bool is_late = reading->cause().source == covey::cancel_source::deadline;
+    co_return is_late ? stop_reason::limit : stop_reason::interrupt;
 }
 
 void add_times(crunch_result& result, const options& wanted, const meters& seen) {
@@ -94,11 +99,14 @@ covey::task<crunch_result> crunch(options wanted) {
 
     // --limit and Ctrl-C stop the reading and nothing else. What has been read by then is counted
     // to the end, so that a partial result is exact for the files and bytes that it names.
-    co_await covey::with_nursery([&](covey::nursery& stages) -> covey::task<> {
-        stages.start_service(show_progress, std::cref(seen));
-        start_counting(stages);
-        const stop_reason stopped = co_await run_until_stopped(wanted, start_reading);
-        result.stopped = stopped;
+    covey::cancel_scope& main = covey::current_scope();
+    co_await covey::shielded([&] {
+        return covey::with_nursery([&](covey::nursery& stages) -> covey::task<> {
+            stages.start_service(show_progress, std::cref(seen));
+            start_counting(stages);
+            const stop_reason stopped = co_await run_until_stopped(wanted, main, start_reading);
+            result.stopped = stopped;
+        });
     });
 
     result.elapsed = std::chrono::steady_clock::now() - start;
