@@ -94,6 +94,15 @@ lint_awaits() {
         }'
 }
 
+# CTest makes a list of the names, and CMake cuts lists at semicolons.
+lint_test_names() {
+    sources | grep '^tests/' | for_each_line '
+        /TEST_CASE\("[^"]*;/ {
+            print FILENAME ":" FNR ": a semicolon in the name of a test, where CTest cuts it in two." \
+                " Write a comma or two tests."
+        }'
+}
+
 lint_size() {
     sources | for_each_line '
         function finish() {
@@ -135,7 +144,7 @@ lint_format() {
 
 main() {
     local name
-    for name in licence direction public_only threads heavy_headers stems awaits size paths snippets format; do
+    for name in licence direction public_only threads heavy_headers stems awaits test_names size paths snippets format; do
         refuse < <("lint_$name")
     done
     warn_size

@@ -118,6 +118,9 @@ refuses 'a page that shows what no example prints' 'shows lines that stand in no
 put tests/runtime/event_test.cpp 'void f() { CHECK(co_await g() == 1); }\n'
 refuses 'an await inside of a check' 'Await first, check the result'
 
+put tests/runtime/event_test.cpp 'TEST_CASE("sets; resets") {}\n'
+refuses 'a test whose name CTest would cut' 'a semicolon in the name of a test'
+
 put runtime/src/event.cpp 'int  x;\n'
 refuses 'a file out of format' 'Run ./dev format'
 

@@ -187,7 +187,7 @@ TEST_CASE("completing a second time is an error that names the task, and changes
     });
 }
 
-TEST_CASE("a stopped operation gives cancelled_error; a task that is cancelled itself just stops") {
+TEST_CASE("a stopped operation gives cancelled_error, a task that is cancelled itself just stops") {
     support::run_virtual([]() -> covey::task<> {
         const auto outcome = co_await covey::attempt(
             from_callback<int>([](completion<int> done) { CHECK(done.set_stopped()); }));

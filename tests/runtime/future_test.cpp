@@ -200,7 +200,7 @@ TEST_CASE("a task awaits a future of another run (K1)") {
     CHECK(support::left_behind() == "");
 }
 
-TEST_CASE("awaiting a future is a checkpoint; its cancellation leaves the task alone (K6)") {
+TEST_CASE("awaiting a future is a checkpoint, and its cancellation leaves the task alone (K6)") {
     covey::runtime runtime({.workers = 1});
     gate open;
     auto future = runtime.submit([&] {
