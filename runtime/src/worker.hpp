@@ -33,6 +33,7 @@ class worker {
     bool ended = false;  // the current task's root frame has finished or is destroyed
     lowlevel::suspension_watch* watch = nullptr;  // to be told when the current turn is over
     std::int64_t clock_reading = 0;
+    std::uint64_t choices = 0;  // state of lowlevel::random_choice(); 0: not seeded yet
 
     [[nodiscard]] runtime_core& core() noexcept { return core_; }
     // What the scheduler keeps for this worker.

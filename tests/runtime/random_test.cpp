@@ -6,6 +6,8 @@
 
 #include <covey/nursery.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <set>
 #include <stdexcept>
@@ -47,4 +49,24 @@ TEST_CASE("random numbers are made of all their bits (SV15)") {
 
 TEST_CASE("a random number outside a run is refused") {
     CHECK_THROWS_AS(covey::lowlevel::random_number(), std::logic_error);
+    CHECK_THROWS_AS(covey::lowlevel::random_choice(2), std::logic_error);
+}
+
+TEST_CASE("random choices are the seed's, and each is as likely") {
+    const auto choices = [](std::uint64_t seed) {
+        std::vector<std::size_t> result;
+        support::run_virtual(seed, [&]() -> covey::task<> {
+            for (int i = 0; i < 3000; ++i) result.push_back(covey::lowlevel::random_choice(3));
+            co_return;
+        });
+        return result;
+    };
+    const std::vector<std::size_t> some = choices(7);
+    CHECK(some == choices(7));
+    CHECK(some != choices(8));
+    for (const std::size_t each : {0U, 1U, 2U}) {
+        const auto count = std::count(some.begin(), some.end(), each);
+        CHECK(count > 850);
+        CHECK(count < 1150);
+    }
 }
