@@ -103,6 +103,7 @@ void post_operation::await_resume() const {
         case lowlevel::wait_result::full: target_->throw_full();
         case lowlevel::wait_result::closed:
         case lowlevel::wait_result::broken:
+        case lowlevel::wait_result::none:
         case lowlevel::wait_result::ended: target_->throw_stopped();
     }
 }

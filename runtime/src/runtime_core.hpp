@@ -16,8 +16,8 @@ namespace covey::detail {
 //
 // Lock order, from the outermost: control (scope_control, nursery_control) -> tree -> timers ->
 // queue. An object's own lock (channel, event, job) comes before the queue's and meets none of the
-// others. User code runs under none of
-// them but for the move of a value.
+// others, but for a select's channels, which come before timers. User code runs under none of them
+// but for the move of a value.
 class runtime_core {
  public:
     runtime_core(task_record& main, const run_options& options);

@@ -120,6 +120,7 @@ enum class wait_result : std::uint8_t {
     broken,  // nobody is left to receive
     ended,   // nobody is left to send
     full,    // there was no room, and the sender asked not to wait
+    none,    // it hasn't: a select finds by this which of its nodes was completed
 };
 
 class wait_node;
