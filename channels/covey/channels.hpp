@@ -4,3 +4,4 @@
 // The channels room: values from task to task.
 
 #include <covey/channel.hpp>
+#include <covey/select.hpp>

@@ -93,6 +93,42 @@ channel_core::received channel_core::try_receive_locked(const endpoint& through,
     return received::would_block;
 }
 
+bool channel_core::decide_send_locked(const endpoint& through, wait_node& node,
+                                      void* room_for_dropped, bool& has_dropped,
+                                      wait_node*& served) {
+    send_request request{node.slot, room_for_dropped};
+    const sent outcome = try_send_locked(through, request, served);
+    has_dropped = request.has_dropped;
+    switch (outcome) {
+        case sent::would_block: return false;
+        case sent::yes: node.result = wait_result::done; break;
+        case sent::closed: node.result = wait_result::closed; break;
+        case sent::broken: node.result = wait_result::broken; break;
+        case sent::full: node.result = wait_result::full; break;
+    }
+    return true;
+}
+
+bool channel_core::decide_receive_locked(const endpoint& through, wait_node& node,
+                                         wait_node*& served) noexcept {
+    switch (try_receive_locked(through, node.slot, served)) {
+        case received::would_block: return false;
+        case received::yes: node.result = wait_result::done; break;
+        case received::closed: node.result = wait_result::closed; break;
+        case received::ended: node.result = wait_result::ended; break;
+    }
+    return true;
+}
+
+bool channel_core::may_send_locked(const endpoint& through) const noexcept {
+    return has_room() || policy_ != overflow::block || !receivers_.empty() ||
+           open_receivers_ == 0 || through.closed_;
+}
+
+bool channel_core::may_receive_locked(const endpoint& through) const noexcept {
+    return buffer_.count() != 0 || !senders_.empty() || open_senders_ == 0 || through.closed_;
+}
+
 // After a value has left the buffer: who has waited longest sends into the place just freed;
 // unless the buffer is still as full as it may be. There is room, but for a large storage that
 // force_send needed and that was given back: without memory the sender waits on.
@@ -277,23 +313,9 @@ constexpr std::size_t most_bytes = std::size_t{1} << 47;
 constexpr lowlevel::wait_traits waits_to_send{"send"};
 constexpr lowlevel::wait_traits waits_to_receive{"receive"};
 
-[[noreturn]] void throw_closed(const channel_core& core, std::string_view verb) {
-    throw closed_resource_error(
-        fmt::format("{} on {}: this end was closed; clone() an end for each task that closes its "
-                    "own",
-                    verb, core.name()));
-}
-
 [[noreturn]] void throw_broken(const channel_core& core) {
     throw broken_resource_error(
         fmt::format("send on {}: all receivers are gone, nobody will take the value", core.name()));
-}
-
-[[noreturn]] void throw_end(const channel_core& core) {
-    throw end_of_channel(
-        fmt::format("receive on {}: all senders are gone and everything is received; next() gives "
-                    "nullopt instead",
-                    core.name()));
 }
 
 [[noreturn]] void throw_full(const channel_core& core) {
@@ -302,6 +324,32 @@ constexpr lowlevel::wait_traits waits_to_receive{"receive"};
 }
 
 }  // namespace
+
+void throw_closed(const channel_core& core, std::string_view verb) {
+    throw closed_resource_error(
+        fmt::format("{} on {}: this end was closed; clone() an end for each task that closes its "
+                    "own",
+                    verb, core.name()));
+}
+
+void throw_end(const channel_core& core) {
+    throw end_of_channel(
+        fmt::format("receive on {}: all senders are gone and everything is received; next() gives "
+                    "nullopt instead",
+                    core.name()));
+}
+
+void throw_unsent(const channel_core& core, wait_result result) {
+    switch (result) {
+        case wait_result::closed: throw_closed(core, "send");
+        case wait_result::full: throw_full(core);
+        case wait_result::done:
+        case wait_result::none:
+        case wait_result::broken:
+        case wait_result::ended: break;
+    }
+    throw_broken(core);
+}
 
 void throw_negative_capacity() {
     throw std::invalid_argument(
@@ -385,44 +433,23 @@ void send_operation_base::prepare(void* value, void* room_for_dropped) noexcept 
 }
 
 bool send_operation_base::try_now() {
-    channel_core::send_request request{node().slot, room_for_dropped_};
-    const auto sent = (*endpoint_).core().try_send_locked(*endpoint_, request, served_);
-    has_dropped_ = request.has_dropped;
-    switch (sent) {
-        case channel_core::sent::would_block: return false;
-        case channel_core::sent::yes: node().result = wait_result::done; break;
-        case channel_core::sent::closed: node().result = wait_result::closed; break;
-        case channel_core::sent::broken: node().result = wait_result::broken; break;
-        case channel_core::sent::full: node().result = wait_result::full; break;
-    }
-    return true;
+    return (*endpoint_)
+        .core()
+        .decide_send_locked(*endpoint_, node(), room_for_dropped_, has_dropped_, served_);
 }
 
 void send_operation_base::link() noexcept { (*endpoint_).core().enter(node(), *endpoint_); }
 void send_operation_base::unlink() noexcept { (*endpoint_).core().leave(node()); }
 
 void send_operation_base::await_resume() const {
-    const channel_core& core = (*endpoint_).core();
-    switch (node().result) {
-        case wait_result::done: return;
-        case wait_result::closed: throw_closed(core, "send");
-        case wait_result::full: throw_full(core);
-        case wait_result::broken:
-        case wait_result::ended: throw_broken(core);
-    }
+    if (node().result != wait_result::done) throw_unsent((*endpoint_).core(), node().result);
 }
 
 receive_operation_base::receive_operation_base(endpoint& used) noexcept
     : channel_operation(waits_to_receive, used) {}
 
 bool receive_operation_base::try_now() {
-    switch ((*endpoint_).core().try_receive_locked(*endpoint_, node().slot, served_)) {
-        case channel_core::received::would_block: return false;
-        case channel_core::received::yes: node().result = wait_result::done; break;
-        case channel_core::received::closed: node().result = wait_result::closed; break;
-        case channel_core::received::ended: node().result = wait_result::ended; break;
-    }
-    return true;
+    return (*endpoint_).core().decide_receive_locked(*endpoint_, node(), served_);
 }
 
 void receive_operation_base::link() noexcept { (*endpoint_).core().enter(node(), *endpoint_); }

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <source_location>
 #include <string>
+#include <string_view>
 
 namespace covey::detail {
 
@@ -46,6 +47,16 @@ class channel_core {
     [[nodiscard]] received try_receive_locked(const endpoint& through, void* slot,
                                               lowlevel::wait_node*& served) noexcept;
 
+    // The same for an operation: true: it is over, and its node knows how.
+    [[nodiscard]] bool decide_send_locked(const endpoint& through, lowlevel::wait_node& node,
+                                          void* room_for_dropped, bool& has_dropped,
+                                          lowlevel::wait_node*& served);
+    [[nodiscard]] bool decide_receive_locked(const endpoint& through, lowlevel::wait_node& node,
+                                             lowlevel::wait_node*& served) noexcept;
+    // Whether it may be over at once. It isn't, if all who wait on the other side are cancelled.
+    [[nodiscard]] bool may_send_locked(const endpoint& through) const noexcept;
+    [[nodiscard]] bool may_receive_locked(const endpoint& through) const noexcept;
+
     [[nodiscard]] static endpoint_pair make(const element_type& type, std::size_t capacity,
                                             overflow policy, const std::source_location& place);
     [[nodiscard]] endpoint* clone(endpoint& original);
@@ -60,6 +71,7 @@ class channel_core {
                                                             const void* value)) noexcept;
 
     [[nodiscard]] lowlevel::spin_lock& lock() noexcept { return lock_; }
+    [[nodiscard]] const element_type& type() const noexcept { return type_; }
     // An operation waits through that end from here on, or no longer; locked.
     void enter(lowlevel::wait_node& node, endpoint& through) noexcept;
     void leave(lowlevel::wait_node& node) noexcept;
@@ -102,7 +114,7 @@ class channel_core {
 
     lowlevel::atomic<std::uint32_t> references_{0};
 
-    // Guarded by lock_.
+    // Guarded by lock_. Who wants the locks of several channels takes them by address.
     lowlevel::spin_lock lock_;
     ring buffer_;
     lowlevel::wait_list senders_;
@@ -112,5 +124,10 @@ class channel_core {
     std::size_t peak_ = 0;
     std::size_t dropped_ = 0;
 };
+
+// What a send, or a receive, that ended without a value says. The verb is the call.
+[[noreturn]] void throw_unsent(const channel_core& core, lowlevel::wait_result result);
+[[noreturn]] void throw_closed(const channel_core& core, std::string_view verb);
+[[noreturn]] void throw_end(const channel_core& core);
 
 }  // namespace covey::detail

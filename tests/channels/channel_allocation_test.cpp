@@ -16,8 +16,10 @@
 
 #include <covey/channel.hpp>
 #include <covey/nursery.hpp>
+#include <covey/select.hpp>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdlib>
 #include <malloc.h>
@@ -331,6 +333,36 @@ TEST_CASE("a channel in use takes no memory for a value, whether it waits or not
                 while (auto value = co_await rx.next()) static_cast<void>(*value);
             });
         }
+    });
+}
+
+TEST_CASE("select takes no memory, whether it waits or not; select_any one block") {
+    support::run_virtual([]() -> covey::task<> {
+        auto [tx1, rx1] = covey::open_memory_channel<int>(1);
+        auto [tx2, rx2] = covey::open_memory_channel<int>(0);
+        std::vector<covey::receive_channel<int>> several;
+        for (int i = 0; i < 20; ++i) several.push_back(rx2.clone());
+        co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+            nursery.start_soon([&]() -> covey::task<> {
+                for (int i = 0; i < 3000; ++i) co_await tx2.send(i);
+            });
+            long taken_by_select = 0, taken_by_any = 0;
+            for (int i = 0; i < 1000; ++i) {
+                const long before = allocations;
+                co_await covey::select(covey::receive_from(rx1), covey::on(rx2, [](int) {}),
+                                       covey::after(std::chrono::hours(1)),
+                                       covey::send_to(tx1, i).when(false),
+                                       covey::receive_from(rx2));
+                const long between = allocations;
+                co_await covey::select_any(several);
+                if (i < 10) continue;  // the run's own queues have grown by then
+                taken_by_select += between - before;
+                taken_by_any += allocations - between;
+            }
+            CHECK(taken_by_select == 0);
+            CHECK(taken_by_any == 990);
+            nursery.cancel();
+        });
     });
 }
 

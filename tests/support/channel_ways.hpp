@@ -99,6 +99,23 @@ inline covey::task<> note_receive(receiving how, const covey::receive_channel<in
     }
 }
 
+// Awaits an operation: "done", or what it throws: "closed", "broken", "full", "end".
+template <class Operation>
+covey::task<std::string> ending_of(Operation operation) {
+    try {
+        co_await std::move(operation);
+        co_return "done";
+    } catch (const covey::closed_resource_error&) {
+        co_return "closed";
+    } catch (const covey::broken_resource_error&) {
+        co_return "broken";
+    } catch (const covey::channel_full_error&) {
+        co_return "full";
+    } catch (const covey::end_of_channel&) {
+        co_return "end";
+    }
+}
+
 // "sent", "full", "closed", "broken".
 template <class T>
 std::string try_send(const covey::send_channel<T>& tx, T value) {

@@ -65,6 +65,7 @@ class endpoint {
     }
 
     [[nodiscard]] channel_core& core() const noexcept { return core_; }
+    [[nodiscard]] side which() const noexcept { return side_; }
 
  private:
     friend class channel_core;
@@ -125,6 +126,8 @@ class channel_handle {
     [[nodiscard]] endpoint& through(const char* verb) const;
 
  private:
+    friend class select_arm;
+
     endpoint* endpoint_;  // null: moved from
 };
 
