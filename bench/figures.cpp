@@ -4,6 +4,7 @@
 // For medians run it several times.
 //
 //   message   one producer, one consumer, 64-bit ints, capacity 1024: ns per message
+//   select    from two channels, both ready or both empty, beside plain receives: ns per value
 //   spawn     children that end at once, all in one nursery: ns per child
 //   cancel    100,000 tasks blocked on a receive, cancelled and joined: ns per task
 //   blocked   1,000,000 tasks blocked on a channel: bytes of resident memory per task
@@ -30,6 +31,8 @@
 #include <unistd.h>
 #include <utility>
 #include <vector>
+
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -73,6 +76,83 @@ covey::task<> message() {
         });
     print("ns_per_message", nanoseconds_since(start) / static_cast<double>(count));
     if (sum != count * (count - 1) / 2) std::abort();
+}
+
+// Two channels of 500 values, emptied by `take`, again and again.
+template <class Take>
+covey::task<double> nanoseconds_per_ready_value(Take take) {
+    constexpr int in_each = 500;
+    constexpr int rounds = 4'000;
+    auto [tx1, rx1] = covey::open_memory_channel<std::uint64_t>(in_each);
+    auto [tx2, rx2] = covey::open_memory_channel<std::uint64_t>(in_each);
+    double taken = 0;
+    for (int i = 0; i < rounds; ++i) {
+        for (std::uint64_t value = 0; value < in_each; ++value) {
+            if (!tx1.try_send(value) || !tx2.try_send(value)) std::abort();
+        }
+        const auto start = steady::now();
+        const std::uint64_t sum = co_await take(rx1, rx2, 2 * in_each);
+        taken += nanoseconds_since(start);
+        if (sum != in_each * (in_each - 1)) std::abort();
+    }
+    co_return taken / (2.0 * in_each * rounds);
+}
+
+using rx_of_numbers = covey::receive_channel<std::uint64_t>;
+
+covey::task<std::uint64_t> receive_in_turn(const rx_of_numbers& a, const rx_of_numbers& b,
+                                           int count) {
+    std::uint64_t sum = 0;
+    for (int i = 0; i < count; i += 2) {
+        const std::uint64_t from_a = co_await a.receive();
+        const std::uint64_t from_b = co_await b.receive();
+        sum += from_a + from_b;
+    }
+    co_return sum;
+}
+
+// The one that is empty first stays in the select: then one of two is ready.
+covey::task<std::uint64_t> receive_selected(const rx_of_numbers& a, const rx_of_numbers& b,
+                                            int count) {
+    std::uint64_t sum = 0;
+    for (int i = 0; i < count; ++i) {
+        const auto which = co_await covey::select(covey::receive_from(a), covey::receive_from(b));
+        sum += which.index() == 0 ? *std::get<0>(which) : *std::get<1>(which);
+    }
+    co_return sum;
+}
+
+covey::task<> send_in_turn(covey::send_channel<std::uint64_t> a,
+                           covey::send_channel<std::uint64_t> b, int count) {
+    for (int i = 0; i < count; i += 2) {
+        co_await a.send(1);
+        co_await b.send(1);
+    }
+}
+
+template <class Take>
+covey::task<double> nanoseconds_per_awaited_value(Take take) {
+    constexpr int count = 4'000'000;
+    auto [tx1, rx1] = covey::open_memory_channel<std::uint64_t>(0);
+    auto [tx2, rx2] = covey::open_memory_channel<std::uint64_t>(0);
+    const auto start = steady::now();
+    co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+        nursery.start_soon(send_in_turn, std::move(tx1), std::move(tx2), count);
+        const std::uint64_t sum = co_await take(rx1, rx2, count);
+        if (sum != count) std::abort();
+    });
+    co_return nanoseconds_since(start) / count;
+}
+
+covey::task<> select() {
+    const double plain_ready = co_await nanoseconds_per_ready_value(receive_in_turn);
+    print("ns_receive_ready", plain_ready);
+    const double ready = co_await nanoseconds_per_ready_value(receive_selected);
+    print("ns_select_of_2_ready", ready);
+    const double plain_waiting = co_await nanoseconds_per_awaited_value(receive_in_turn);
+    print("ns_receive_waiting", plain_waiting);
+    const double waiting = co_await nanoseconds_per_awaited_value(receive_selected);
+    print("ns_select_of_2_waiting", waiting);
 }
 
 covey::task<> nothing() { co_return; }
@@ -356,10 +436,10 @@ struct kind {
     std::string_view name;
     covey::task<> (*run)();
 };
-constexpr kind kinds[] = {{"message", message}, {"spawn", spawn},     {"cancel", cancel},
-                          {"blocked", blocked}, {"mailbox", mailbox}, {"actors", actors},
-                          {"ask", ask},         {"restart", restart}, {"children", children},
-                          {"pool", pool}};
+constexpr kind kinds[] = {{"message", message},   {"select", select},   {"spawn", spawn},
+                          {"cancel", cancel},     {"blocked", blocked}, {"mailbox", mailbox},
+                          {"actors", actors},     {"ask", ask},         {"restart", restart},
+                          {"children", children}, {"pool", pool}};
 
 }  // namespace
 
