@@ -189,4 +189,11 @@ struct leak_report {
 // time. For the whole process; gives the setting before.
 bool set_yield_every_operation(bool on) noexcept;
 
+// Off: each coroutine frame and each task comes from operator new and goes to operator delete,
+// where programs that make allocations fail, and tools that watch memory, see it. On, as it is at
+// first in programs without AddressSanitizer and ThreadSanitizer: they are recycled. For the whole
+// process: at once for the calling thread, for others when they next have nothing to do. Never
+// waits; gives the setting before.
+bool set_frame_pool(bool on) noexcept;
+
 }  // namespace covey::testing

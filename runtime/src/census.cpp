@@ -36,18 +36,38 @@ slot* take_slot() noexcept {
     return fresh;
 }
 
+// Leaves the slot to the next thread. What a thread counts after that, in destructors that run
+// later than this one, it counts in slots taken for one change.
 struct slot_of_thread {
     slot* mine = take_slot();
-    ~slot_of_thread() { mine->in_use.store(false, order::release); }
+    ~slot_of_thread() {
+        counts_here = nullptr;
+        has_ended = true;
+        mine->in_use.store(false, order::release);
+    }
+    static constinit thread_local bool has_ended;
 };
 
-thread_local slot_of_thread this_thread;
+constinit thread_local bool slot_of_thread::has_ended = false;
 
 }  // namespace
 
-void count(counted kind, int change) noexcept {
-    atomic<std::int64_t>& mine = this_thread.mine->counts[static_cast<std::size_t>(kind)];
-    mine.store(mine.load(order::relaxed) + change, order::relaxed);
+constinit thread_local atomic<std::int64_t>* counts_here = nullptr;
+
+void count_first(counted kind, int change) noexcept {
+    const auto add = [=](slot& to) {
+        atomic<std::int64_t>& number = to.counts[static_cast<std::size_t>(kind)];
+        number.store(number.load(order::relaxed) + change, order::relaxed);
+    };
+    if (slot_of_thread::has_ended) {
+        slot& once = *take_slot();
+        add(once);
+        once.in_use.store(false, order::release);
+        return;
+    }
+    thread_local slot_of_thread this_thread;
+    counts_here = this_thread.mine->counts;
+    add(*this_thread.mine);
 }
 
 std::int64_t census(counted kind) noexcept {

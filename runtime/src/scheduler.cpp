@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "scheduler.hpp"
 
+#include "frame_pool.hpp"
 #include "runtime_core.hpp"
 #include "worker.hpp"
 
@@ -211,6 +212,7 @@ void scheduler::wake_one() noexcept {
 }
 
 void scheduler::park(station& own) noexcept {
+    frame_pool::flush();
     if (!own.noted.empty()) static_cast<void>(note_rings(own));
     mutex_lock held(lock_);
     const unsigned parked = parked_.fetch_add(1, order::seq_cst) + 1;

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "worker.hpp"
 
+#include "frame_pool.hpp"
 #include "runtime_core.hpp"
 
-#include <covey/lowlevel/census.hpp>
 #include <covey/testing.hpp>
 
-#include <cstdlib>
-#include <new>
 #include <utility>
 
 namespace covey {
@@ -31,6 +29,7 @@ worker::worker(runtime_core& core, unsigned number) noexcept
     : index(number), core_(core), station_(core.scheduler().station_of(number)) {}
 
 void worker::run(task_record* first) noexcept {
+    const frame_pool::worker_life pooling;
     worker_of_thread = this;
     clock_reading = core_.now();
     if (first != nullptr) run_task(*first);
@@ -135,17 +134,6 @@ void unwind_next(promise_base& from) noexcept { this_worker()->unwind_from = &fr
 task_record* current_task_or_null() noexcept {
     worker* worker = this_worker();
     return worker == nullptr ? nullptr : worker->current;
-}
-
-void* allocate_frame(std::size_t size) {
-    void* frame = ::operator new(size);
-    lowlevel::count(lowlevel::counted::frames, +1);
-    return frame;
-}
-
-void free_frame(void* frame, std::size_t size) noexcept {
-    lowlevel::count(lowlevel::counted::frames, -1);
-    ::operator delete(frame, size);
 }
 
 }  // namespace detail

@@ -21,10 +21,13 @@
 
 #if COVEY_FAILING_NEW
 
+#include <covey/testing.hpp>
+
 namespace support {
 
 // While it lives, the allocation number `number` of this thread, counted from 0, fails; those
-// before it don't, those after it do if it is for good.
+// before it don't, those after it do if it is for good. Frames and tasks are allocations like
+// others meanwhile.
 class failing_new {
  public:
     enum class length { once, for_good };
@@ -34,7 +37,10 @@ class failing_new {
     }
     failing_new(const failing_new&) = delete;
     failing_new& operator=(const failing_new&) = delete;
-    ~failing_new() { state() = {}; }
+    ~failing_new() {
+        state() = {};
+        covey::testing::set_frame_pool(pool_before_);
+    }
 
     // Whether an allocation has failed.
     [[nodiscard]] static bool happened() noexcept { return state().left < 0; }
@@ -62,6 +68,8 @@ class failing_new {
         thread_local plan value;
         return value;
     }
+
+    bool pool_before_ = covey::testing::set_frame_pool(false);
 };
 
 }  // namespace support

@@ -13,6 +13,8 @@
 #include <covey/cancel_scope.hpp>
 #include <covey/detail/promise.hpp>
 
+#include <cstddef>
+#include <new>
 #include <string_view>
 
 namespace covey::detail {
@@ -26,6 +28,17 @@ enum class task_phase : std::uint8_t { created, running, ready, waiting, ended }
 class task_record : public lowlevel::waiter, public sibling_hook {
  public:
     virtual ~task_record();
+
+    // Records are pooled like frames, but for those with a stricter alignment.
+    static void* operator new(std::size_t size);
+    static void operator delete(void* record, std::size_t size) noexcept;
+    static void* operator new(std::size_t size, std::align_val_t alignment) {
+        return ::operator new(size, alignment);
+    }
+    static void operator delete(void* record, std::size_t size,
+                                std::align_val_t alignment) noexcept {
+        ::operator delete(record, size, alignment);
+    }
 
     void wake() noexcept final;
     void add_reference() noexcept { references_.fetch_add(1, lowlevel::order::relaxed); }
