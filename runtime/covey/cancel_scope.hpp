@@ -30,8 +30,8 @@ enum class shield_strength : std::uint8_t {
 // block is left. The outermost cancelled scope absorbs it. cancel() decides at once: when it
 // returns, every wait below that has not completed is claimed, and no value will reach it.
 //
-// Threads: every member may be called from any thread while the block lives. Cost of cancel(): one
-// lock, and a walk over the scopes and tasks below. Rules: C1-C53.
+// Threads: every member may be called from any thread while the block lives. Cost of cancel(): a
+// lock for each worker, and a walk over the scopes and tasks below. Rules: C1-C53.
 class cancel_scope final : private detail::timer {
  public:
     // Stops everything inside. Idempotent; the first cause wins. Not a checkpoint: the caller, if
@@ -102,13 +102,22 @@ class cancel_scope final : private detail::timer {
     nursery* nursery_ = nullptr;                  // whose scope this is, if a nursery's
     const lowlevel::scope_note* note_ = nullptr;  // what it stands for
 
-    // Counted; made for the first handle, under the tree lock.
+    // Counted; made for the first handle, by whoever is first.
     lowlevel::atomic<detail::scope_control*> control_{nullptr};
 
-    // Guarded by the tree lock of the run.
-    cancel_scope* outer_ = nullptr;
-    cancel_scope* inner_ = nullptr;          // the next one that the same task opened inside
+    // Written by the task, under its worker's part of the tree lock; read by it, or under the whole
+    // lock.
+    cancel_scope* inner_ = nullptr;  // the next one that the same task opened inside
+    bool caught_ = false;
+
+    // Under the whole tree lock.
     cancel_scope* next_to_visit_ = nullptr;  // a walk's list of scopes still to see
+    lowlevel::wait_list soft_waiters_;
+
+    // Set on entering, or when a child is adopted; from then on written under the whole tree lock,
+    // and read under any part of it. Of a nursery's scope, effective_, soft_effective_ and force_
+    // change under the nursery's lock too, and may be read under that alone.
+    cancel_scope* outer_ = nullptr;
     time_point deadline_ = time_point::max();
     time_point hard_deadline_ = time_point::max();    // from soft_cancel
     time_point pierce_deadline_ = time_point::max();  // likewise
@@ -116,12 +125,10 @@ class cancel_scope final : private detail::timer {
     time_point shield_until_ = time_point::max();
     cancel_cause* cause_ = nullptr;       // owned texts; null: there are none, or no memory was
     cancel_cause* soft_cause_ = nullptr;  // owned: why then_hard will cancel
-    lowlevel::wait_list soft_waiters_;
     cancel_source source_ = cancel_source::none;  // none: not cancelled
     bool effective_ = false;  // cancelled itself or from outside, through no shield
     bool soft_called_ = false;
     bool soft_effective_ = false;
-    bool caught_ = false;
     detail::shield_strength shield_ = detail::shield_strength::none;
     detail::shield_strength own_force_ = detail::shield_strength::none;  // of its own cancellation
     detail::shield_strength force_ = detail::shield_strength::none;  // of the effective one: such

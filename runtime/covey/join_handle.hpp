@@ -62,9 +62,12 @@ enum class child_end : std::uint8_t { running, returned, failed, stopped, taken 
 class joinable_base : public plain_base {
  public:
     [[nodiscard]] cancel_scope* own_scope() noexcept final;
+    void keep_blame() noexcept final;
     void announce() noexcept override;
     [[nodiscard]] bool is_settled() const noexcept;
-    void cancel_alone(std::string_view reason) const noexcept;
+    void cancel_alone(std::string_view reason) noexcept;
+    // What stopped it. Once it has ended; empty if it returned.
+    [[nodiscard]] const cancel_cause& blame() const noexcept { return blame_; }
 
     class wait;
 
@@ -72,11 +75,13 @@ class joinable_base : public plain_base {
     explicit joinable_base(std::string_view name);
     ~joinable_base() override;
 
+    // Before the tree lock: while a handle cancels the child, its end isn't announced.
     lowlevel::spin_lock mutable settle_lock_;
     child_end end_ = child_end::running;  // guarded by settle_lock_, like the value below
 
  private:
     lowlevel::wait_list waiting_;  // guarded by settle_lock_
+    cancel_cause blame_;           // written before the end is announced, constant from then on
     alignas(cancel_scope) unsigned char scope_[sizeof(cancel_scope)];
 };
 

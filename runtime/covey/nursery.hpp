@@ -123,17 +123,19 @@ class nursery {
 
     cancel_scope scope_;  // its members say under which lock
 
-    // Counted; made for the first handle, under the tree lock.
+    // Counted; made for the first handle, by whoever is first.
     lowlevel::atomic<detail::nursery_control*> control_{nullptr};
 
-    // Guarded by the tree lock of the run.
+    // Guards what follows, and with the whole tree lock the flags of scope_. After the tree lock;
+    // a child that starts or ends takes no other.
+    lowlevel::spin_lock lock_;
     detail::sibling_list children_;
     detail::sibling_list services_;
     detail::sibling_list failed_;              // ended with an error, in the order of ending
     detail::task_record* stopping_ = nullptr;  // the service that the block waits for
     std::size_t pending_starts_ = 0;           // start() calls that hold the nursery open
     lowlevel::wait_node* joiner_ = nullptr;    // the block, when it waits for the children
-    bool open_ = false;
+    bool open_ = false;  // written by the block, or for it while it waits: it reads it without lock
     bool child_stopped_ = false;  // a cancellation that came through this scope
 };
 

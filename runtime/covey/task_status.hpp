@@ -40,7 +40,7 @@ class start_slot : public start_slot_base {
     std::optional<stored<T>> value;
 };
 
-// For nursery::start(): where the child goes when it has started. Guarded by the tree lock.
+// For nursery::start(): where the child goes when it has started. Under the whole tree lock.
 class hall_exit {
  public:
     hall_exit() noexcept = default;

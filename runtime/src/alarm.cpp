@@ -22,7 +22,7 @@ void alarm::ring() noexcept {
     detail::ready_chain woken;
     detail::runtime_core& core = *core_;
     {
-        const mutex_guard held(core.tree_lock());
+        const locked whole(core.tree());
         rung_ = true;
         if (waiting_ != nullptr) waiting_->complete_locked(woken);
     }
@@ -42,8 +42,8 @@ alarm::ring_wait::ring_wait(ring_wait&& other) noexcept
       when_(other.when_),
       asked_(other.asked_) {}
 
-void alarm::ring_wait::lock() noexcept { alarm_->core_->tree_lock().lock(); }
-void alarm::ring_wait::unlock() noexcept { alarm_->core_->tree_lock().unlock(); }
+void alarm::ring_wait::lock() noexcept { alarm_->core_->tree().lock(); }
+void alarm::ring_wait::unlock() noexcept { alarm_->core_->tree().unlock(); }
 
 bool alarm::ring_wait::try_now() {
     if (std::exchange(alarm_->rung_, false)) return true;
@@ -77,7 +77,7 @@ void alarm::ring_wait::complete_locked(detail::ready_chain& woken) noexcept {
 void alarm::ring_wait::fire(detail::ready_chain& woken) noexcept { complete_locked(woken); }
 
 void alarm::ring_wait::await_resume() noexcept {
-    const mutex_guard held(alarm_->core_->tree_lock());
+    const locked whole(alarm_->core_->tree());
     alarm_->waiting_ = nullptr;
     alarm_->rung_ = false;
     alarm_->core_->disarm(*this);

@@ -53,7 +53,7 @@ void cancel_scope::soft_cancel_within(std::string_view reason, duration then_har
 }
 
 bool cancel_scope::soft_cancelled() const noexcept {
-    const mutex_guard held(core_->tree_lock());
+    const lowlevel::locked part(core_->own_part_of_tree());
     return soft_effective_;
 }
 
@@ -62,22 +62,22 @@ cancel_scope::soft_cancel_wait cancel_scope::until_soft_cancelled() {
 }
 
 bool cancel_scope::cancel_called() const noexcept {
-    const mutex_guard held(core_->tree_lock());
+    const lowlevel::locked part(core_->own_part_of_tree());
     return scope_tree::source_of_locked(*this) != cancel_source::none;
 }
 
 bool cancel_scope::cancelled_caught() const noexcept {
-    const mutex_guard held(core_->tree_lock());
+    const lowlevel::locked whole(core_->tree());  // its task writes it under a part
     return caught_;
 }
 
 cancel_cause cancel_scope::cause() const {
-    const mutex_guard held(core_->tree_lock());
+    const lowlevel::locked part(core_->own_part_of_tree());
     return scope_tree::cause_of_locked(*this);
 }
 
 time_point cancel_scope::deadline() const noexcept {
-    const mutex_guard held(core_->tree_lock());
+    const lowlevel::locked part(core_->own_part_of_tree());
     return deadline_;
 }
 
@@ -86,7 +86,7 @@ void cancel_scope::move_deadline(time_point when) noexcept {
 }
 
 bool cancel_scope::shield() const noexcept {
-    const mutex_guard held(core_->tree_lock());
+    const lowlevel::locked part(core_->own_part_of_tree());
     return shield_ != detail::shield_strength::none;
 }
 
@@ -101,8 +101,8 @@ void cancel_scope::fire(detail::ready_chain& woken) noexcept {
 cancel_scope::soft_cancel_wait::soft_cancel_wait(cancel_scope& scope) noexcept
     : wait_operation(waits_for_soft_cancel), scope_(&scope) {}
 
-void cancel_scope::soft_cancel_wait::lock() noexcept { scope_->core_->tree_lock().lock(); }
-void cancel_scope::soft_cancel_wait::unlock() noexcept { scope_->core_->tree_lock().unlock(); }
+void cancel_scope::soft_cancel_wait::lock() noexcept { scope_->core_->tree().lock(); }
+void cancel_scope::soft_cancel_wait::unlock() noexcept { scope_->core_->tree().unlock(); }
 bool cancel_scope::soft_cancel_wait::try_now() { return scope_->soft_effective_; }
 void cancel_scope::soft_cancel_wait::link() noexcept { scope_->soft_waiters_.push_back(node()); }
 void cancel_scope::soft_cancel_wait::unlink() noexcept { node().leave(scope_->soft_waiters_); }
@@ -161,7 +161,9 @@ bool scope_handle::shield() const noexcept {
 }
 
 cancel_scope& current_scope() {
-    return scope_tree::scope_of(detail::current_task("current_scope"));
+    detail::task_record& task = detail::current_task("current_scope");
+    const lowlevel::locked part(task.core->own_part_of_tree());  // a child may be moved
+    return scope_tree::scope_of(task);
 }
 
 time_point current_effective_deadline() {

@@ -2,9 +2,8 @@
 //
 // What       A run whose main only keeps a nursery open: submissions are its children. Their errors
 //            stay with their futures, so it never fails.
-// Threads    The nursery is opened by main and stays open until the destructor says so; from then
-// on
-//            tasks may still submit, while one is left. Cancelling goes to the root scope, from
+// Threads    The nursery is opened by main and stays open until the destructor says so. From then
+//            on tasks may still submit, while one is left. Cancelling goes to the root scope, from
 //            where later children inherit it.
 // Rejected   Closing the nursery on cancel(): a submission that comes a moment later would throw
 //            instead of giving a future.
@@ -165,7 +164,7 @@ void runtime::refuse_on_worker() {
 void runtime::run_main(detail::future_state_base& main) {
     host_->spawn(main);
     main.block("runtime::run()");
-    const cancel_cause cause = detail::scope_tree::blame(*main.own_scope());
+    const cancel_cause& cause = main.blame();
     const bool was_cancelled = cause.source != cancel_source::none;
     if (was_cancelled && main.has_no_value()) detail::throw_main_outcome(main.error, true, cause);
 }

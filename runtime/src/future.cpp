@@ -2,7 +2,6 @@
 #include <covey/future.hpp>
 
 #include "describe.hpp"
-#include "scope_tree.hpp"
 
 #include <covey/error.hpp>
 
@@ -128,7 +127,7 @@ void future_state_base::check_returned() {
     if (how == child_end::stopped) {
         throw cancelled_error(
             fmt::format("task '{}' was cancelled and has no result", task_name(*this)),
-            scope_tree::blame(*own_scope()));
+            blame());
     }
 }
 

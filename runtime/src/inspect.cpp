@@ -19,11 +19,21 @@ namespace covey {
 
 namespace detail {
 
-// Draws the tree, depth first, with the tree lock held: nothing enters or leaves meanwhile. What a
-// task of another worker is doing is read as it passes by.
+// Draws the tree, depth first, with the whole tree lock held: no scope is entered or left
+// meanwhile. The nurseries that were come to stay locked to the end, so that no child is gone
+// before it is drawn. What a task of another worker is doing is read as it passes by.
 class tree_printer {
  public:
-    explicit tree_printer(runtime_core& core) : now_(core.now()) {}
+    enum class patience : bool { none, any };
+
+    // Without patience for their locks, nurseries that are in use are drawn without children.
+    explicit tree_printer(runtime_core& core, patience how = patience::any)
+        : now_(core.now()), waits_(how == patience::any) {}
+    tree_printer(const tree_printer&) = delete;
+    tree_printer& operator=(const tree_printer&) = delete;
+    ~tree_printer() {
+        for (nursery* each : locked_) each->lock_.unlock();
+    }
 
     std::size_t count(task_record& main) {
         print(main);
@@ -68,13 +78,25 @@ class tree_printer {
                 text_ += fmt::format("{}· {}\n", here.indent, line);
         }
         if (scope.inner_ != nullptr) below.push_back({nullptr, scope.inner_, "", ""});
-        if (scope.nursery_ != nullptr) {
+        if (scope.nursery_ != nullptr && hold(*scope.nursery_)) {
             for (sibling_list* list : {&scope.nursery_->children_, &scope.nursery_->services_})
                 for (task_record* child = list->front(); child != nullptr;
                      child = list->after(*child))
                     below.push_back({child, nullptr, "", ""});
         }
         push(std::move(below), here.indent);
+    }
+
+    [[nodiscard]] bool hold(nursery& seen) {
+        locked_.push_back(nullptr);  // what may fail comes before the lock
+        if (waits_) {
+            seen.lock_.lock();
+        } else if (!seen.lock_.try_lock()) {
+            locked_.pop_back();
+            return false;
+        }
+        locked_.back() = &seen;
+        return true;
     }
 
     // In order; the stack gives back the last one first.
@@ -137,6 +159,8 @@ class tree_printer {
     }
 
     const std::int64_t now_;
+    const bool waits_;
+    std::vector<nursery*> locked_;
     std::vector<item> to_draw_;
     std::string text_;
     std::size_t tasks_ = 0;
@@ -148,10 +172,14 @@ class tree_printer {
 std::string detail::task_tree_if_possible() noexcept {
     try {
         const task_record* task = current_task_or_null();
-        if (task == nullptr || !task->core->tree_lock().try_lock()) return {};
-        const lowlevel::mutex_guard held(task->core->tree_lock(), lowlevel::already_locked);
+        if (task == nullptr || !task->core->tree().try_lock()) return {};
+        struct unlock_at_end {
+            tree_lock& lock;
+            ~unlock_at_end() { lock.unlock(); }
+        } const held{task->core->tree()};
+        tree_printer printer(*task->core, tree_printer::patience::none);
         return fmt::format("In task '{}' of\n{}", task_name(*task),
-                           tree_printer(*task->core).print(task->core->main()));
+                           printer.print(task->core->main()));
     } catch (...) {
         return {};
     }
@@ -159,7 +187,7 @@ std::string detail::task_tree_if_possible() noexcept {
 
 std::string dump_task_tree() {
     detail::runtime_core& core = *detail::current_task("dump_task_tree").core;
-    const lowlevel::mutex_guard held(core.tree_lock());
+    const lowlevel::locked whole(core.tree());
     return detail::tree_printer(core).print(core.main());
 }
 
@@ -172,7 +200,7 @@ run_statistics current_statistics() {
     detail::runtime_core& core = *detail::current_task("current_statistics").core;
     run_statistics result;
     {
-        const lowlevel::mutex_guard held(core.tree_lock());
+        const lowlevel::locked whole(core.tree());
         result.tasks_living = detail::tree_printer(core).count(core.main());
     }
     result.tasks_runnable = core.scheduler().count_ready();

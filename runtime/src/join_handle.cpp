@@ -16,19 +16,10 @@ namespace {
 
 constexpr lowlevel::wait_traits waits_for_task{"task"};
 
-// The control block of the scope's handle is made with the child, so that nothing has to be
-// allocated when somebody cancels.
-scope_control* prepared_control(cancel_scope& scope) {
-    auto* control = new scope_control();
-    control->scope = &scope;
-    return control;
-}
-
 }  // namespace
 
 joinable_base::joinable_base(std::string_view name) : plain_base(name) {
     scope_tree::construct(scope_);
-    scope_tree::give_control(*own_scope(), prepared_control(*own_scope()));
 }
 
 joinable_base::~joinable_base() { scope_tree::destroy(scope_); }
@@ -40,9 +31,13 @@ bool joinable_base::is_settled() const noexcept {
     return end_ != child_end::running;
 }
 
-void joinable_base::cancel_alone(std::string_view reason) const noexcept {
-    scope_tree::cancel_through_control(*scope_tree::at(const_cast<unsigned char*>(scope_)), reason);
+// Once the end is announced, the run may be over.
+void joinable_base::cancel_alone(std::string_view reason) noexcept {
+    const lowlevel::locked held(settle_lock_);
+    if (end_ == child_end::running) scope_tree::cancel_own_scope(*this, reason);
 }
+
+void joinable_base::keep_blame() noexcept { blame_ = scope_tree::blame(*own_scope()); }
 
 void joinable_base::announce() noexcept {
     lowlevel::wake_list woken;
@@ -90,8 +85,7 @@ void joinable_base::wait::check_returned() const {
         case child_end::failed: text = "task '{}' failed: its nursery has the error"; break;
         case child_end::stopped: text = "task '{}' was cancelled and has no result"; break;
     }
-    throw cancelled_error(fmt::format(fmt::runtime(text), task_name(*child_)),
-                          scope_tree::blame(*scope_tree::at(child_->scope_)));
+    throw cancelled_error(fmt::format(fmt::runtime(text), task_name(*child_)), child_->blame_);
 }
 
 }  // namespace covey::detail

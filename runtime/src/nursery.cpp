@@ -7,7 +7,11 @@
 // Invariants A child is in exactly one list of its nursery: children_ or services_ while it runs,
 //            failed_ from its error to the end of the block, none afterwards. Whoever takes the
 //            last thing away that the block waits for wakes it, as the last access to the nursery.
-// Threads    Under the run's tree lock, unless said otherwise.
+// Threads    The nursery's own lock guards its lists, and a child that starts or ends takes no
+//            other: it is adopted in the step that reads the flags of the nursery's scope, and a
+//            cancellation changes these in the step that looks through the list. So a child is
+//            found, or finds itself cancelled. Two take part of the tree lock first, or the whole:
+//            a child that start() may move, since its nursery isn't fixed; and whoever cancels.
 
 #include <covey/nursery.hpp>
 
@@ -26,6 +30,7 @@
 namespace covey {
 
 using detail::scope_tree;
+using lowlevel::locked;
 using lowlevel::mutex_guard;
 
 namespace detail {
@@ -76,12 +81,11 @@ nursery::~nursery() {
 
 // False: the nursery has ended, and the child is still the caller's.
 bool nursery::try_spawn(detail::task_record& child) noexcept {
-    detail::runtime_core& core = *scope_.core_;
+    child.core = scope_.core_;
+    child.parent = this;
     {
-        const mutex_guard held(core.tree_lock());
+        const locked held(lock_);
         if (!open_) return false;
-        child.core = &core;
-        child.parent = this;
         detail::scope_tree::adopt_locked(scope_, child);
         (child.is_service ? services_ : children_).push_back(child);
     }
@@ -99,13 +103,13 @@ void nursery::spawn_service(detail::task_record& child) {
 }
 
 nursery_handle nursery::handle() {
-    auto fresh = std::make_unique<detail::nursery_control>();
-    const mutex_guard held(scope_.core_->tree_lock());
-    detail::nursery_control* control = control_.load(lowlevel::order::relaxed);
+    using lowlevel::order;
+    detail::nursery_control* control = control_.load(order::acquire);
     if (control == nullptr) {
-        control = fresh.release();
-        control->nursery = this;
-        control_.store(control, lowlevel::order::release);
+        auto fresh = std::make_unique<detail::nursery_control>();
+        fresh->nursery = this;
+        if (control_.compare_exchange(control, fresh.get(), order::acq_rel, order::acquire))
+            control = fresh.release();
     }
     control->references.fetch_add(1, lowlevel::order::relaxed);
     return nursery_handle(control);
@@ -145,8 +149,14 @@ void refuse(task_record& child) {
 
 // The block has nothing more to wait for: gives its node, to be woken when no lock is held.
 lowlevel::wait_node* nursery_block::take_joiner_locked(nursery& joined) noexcept {
-    if (joined.joiner_ == nullptr || !is_joined_locked(joined)) return nullptr;
+    if (joined.joiner_ == nullptr || !settle_locked(joined)) return nullptr;
     return std::exchange(joined.joiner_, nullptr);
+}
+
+bool nursery_block::settle_locked(nursery& joined) noexcept {
+    if (!is_joined_locked(joined)) return false;
+    if (joined.services_.empty()) joined.open_ = false;
+    return true;
 }
 
 bool nursery_block::is_joined_locked(const nursery& joined) noexcept {
@@ -184,23 +194,16 @@ void end_task(task_record& task) noexcept {
 void nursery_block::child_ended(task_record& task) noexcept {
     if (cancel_scope* own = task.own_scope()) static_cast<void>(scope_tree::leave(*own, false));
     task.failed = task.error != nullptr && !task.keeps_error;
+    if (task.error || task.stopped) task.keep_blame();
     if (task.failed) fail_for(task);
     task.announce();
 
     lowlevel::wait_node* joiner = nullptr;
-    {
-        const mutex_guard held(task.core->tree_lock());
-        nursery& parent = *task.parent;
-        task.phase.store(task_phase::ended, lowlevel::order::relaxed);
-        (task.is_service ? parent.services_ : parent.children_).remove(task);
-        if (parent.stopping_ == &task) parent.stopping_ = nullptr;
-        if (task.stopped && !task.is_service && parent.scope_.effective_)
-            parent.child_stopped_ = true;
-        if (task.failed) {
-            task.add_reference();  // the list's: its block frees it
-            parent.failed_.push_back(task);
-        }
-        joiner = take_joiner_locked(parent);
+    if (task.may_move) {
+        const locked own_part(task.core->own_part_of_tree());
+        joiner = take_out(task);
+    } else {
+        joiner = take_out(task);
     }
     // What the record still holds may be destroyed now; nobody is in it any more.
     this_worker()->current = nullptr;
@@ -208,11 +211,26 @@ void nursery_block::child_ended(task_record& task) noexcept {
     wake(joiner);
 }
 
+// The last access to the nursery; gives its block if that has to be woken.
+lowlevel::wait_node* nursery_block::take_out(task_record& task) noexcept {
+    nursery& parent = *task.parent;
+    const locked held(parent.lock_);
+    task.phase.store(task_phase::ended, lowlevel::order::relaxed);
+    (task.is_service ? parent.services_ : parent.children_).remove(task);
+    if (parent.stopping_ == &task) parent.stopping_ = nullptr;
+    if (task.stopped && !task.is_service && parent.scope_.effective_) parent.child_stopped_ = true;
+    if (task.failed) {
+        task.add_reference();  // the list's: its block frees it
+        parent.failed_.push_back(task);
+    }
+    return take_joiner_locked(parent);
+}
+
 void nursery_block::fail_for(task_record& task) noexcept {
     cancel_cause* cause = cause_of_failure(task.error, "child task", &task);
     ready_chain cancelled;
     {
-        const mutex_guard held(task.core->tree_lock());
+        const locked whole(task.core->tree());
         task.phase.store(task_phase::ended, lowlevel::order::relaxed);
         scope_tree::cancel_locked(task.parent->scope_, cancel_source::nursery, cause, cancelled);
     }
@@ -221,10 +239,8 @@ void nursery_block::fail_for(task_record& task) noexcept {
 
 void nursery_block::open(const lowlevel::scope_note* note) {
     task_record& task = current_task("nursery");
-    scope_tree::enter(nursery_.scope_, task, {.note = note});
-    const mutex_guard held(task.core->tree_lock());
-    nursery_.scope_.nursery_ = &nursery_;
     nursery_.open_ = true;
+    scope_tree::enter(nursery_.scope_, task, {.note = note}, &nursery_);
 }
 
 void nursery_block::body_failed(const std::exception_ptr& error) noexcept {
@@ -233,47 +249,50 @@ void nursery_block::body_failed(const std::exception_ptr& error) noexcept {
         cause_of_failure(error, "the body of a nursery in task", nursery_.scope_.owner_);
     ready_chain cancelled;
     {
-        const mutex_guard held(core.tree_lock());
+        const locked whole(core.tree());
         body_error_ = error;
-        for (task_record* each = nursery_.failed_.front(); each != nullptr;
-             each = nursery_.failed_.after(*each))
-            ++failed_before_body_;
+        failed_before_body_ = count_failed();
         scope_tree::cancel_locked(nursery_.scope_, cancel_source::nursery, cause, cancelled);
     }
     if (!cancelled.empty()) core.scheduler().enqueue_all(cancelled);
 }
 
+std::size_t nursery_block::count_failed() noexcept {
+    const locked held(nursery_.lock_);
+    std::size_t count = 0;
+    for (task_record* each = nursery_.failed_.front(); each != nullptr;
+         each = nursery_.failed_.after(*each))
+        ++count;
+    return count;
+}
+
 bool nursery_block::stop_a_service() noexcept {
+    if (!nursery_.open_) return false;
     runtime_core& core = *nursery_.scope_.core_;
-    {
-        const mutex_guard held(core.tree_lock());
-        if (nursery_.services_.back() == nullptr && is_joined_locked(nursery_)) {
-            nursery_.open_ = false;
-            return false;
-        }
-    }
-    // Made without the lock, and only for a nursery that has services.
+    // Made without a lock, and only for a nursery that had services.
     cancel_cause* cause =
         scope_tree::make_cause("body and children of the service's nursery are done", {});
     ready_chain cancelled;
-    bool stopped_one = true;
     {
-        const mutex_guard held(core.tree_lock());
-        task_record* service = nursery_.services_.back();
-        if (!is_joined_locked(nursery_)) {
-            delete cause;  // a service has started another child meanwhile: wait for that first
-        } else if (service != nullptr) {
-            nursery_.stopping_ = service;
+        // With the whole tree, since the service is to be alive until it is cancelled.
+        const locked whole(core.tree());
+        task_record* service = choose_service();
+        if (service != nullptr && service->outermost != nullptr)
             scope_tree::cancel_locked(*service->own_scope(), cancel_source::shutdown, cause,
                                       cancelled);
-        } else {
-            delete cause;
-            nursery_.open_ = false;
-            stopped_one = false;
-        }
+        else
+            delete cause;  // it is just ending, or nothing is to be stopped now
     }
     if (!cancelled.empty()) core.scheduler().enqueue_all(cancelled);
-    return stopped_one;
+    return nursery_.open_;
+}
+
+// Null: none is left, and the nursery is closed; or a service has started another child meanwhile,
+// and that comes first.
+task_record* nursery_block::choose_service() noexcept {
+    const locked held(nursery_.lock_);
+    if (!settle_locked(nursery_)) return nullptr;
+    return nursery_.stopping_ = nursery_.services_.back();
 }
 
 block_ending nursery_block::leave(bool body_stopped) noexcept {
@@ -289,6 +308,7 @@ block_ending nursery_block::leave(bool body_stopped) noexcept {
 
 // Without memory for a group, the error that came first stands for all of them.
 std::exception_ptr nursery_block::group_of_errors() noexcept {
+    if (!body_error_ && nursery_.failed_.empty()) return nullptr;  // closed: no lock is needed
     std::exception_ptr first;
     try {
         std::vector<std::exception_ptr> errors;
@@ -318,7 +338,7 @@ nursery_block::~nursery_block() {
 std::exception_ptr nursery_block::take_only_error() noexcept {
     task_record* failed = nullptr;
     {
-        const mutex_guard held(nursery_.scope_.core_->tree_lock());
+        const locked held(nursery_.lock_);
         failed = nursery_.failed_.pop_front();
     }
     if (failed == nullptr) return nullptr;
@@ -330,16 +350,14 @@ std::exception_ptr nursery_block::take_only_error() noexcept {
 children_wait::children_wait(nursery& joined) noexcept
     : wait_operation(waits_for_children), nursery_(&joined) {}
 
-void children_wait::lock() noexcept { scope_tree::core_of(nursery_->scope_).tree_lock().lock(); }
-void children_wait::unlock() noexcept {
-    scope_tree::core_of(nursery_->scope_).tree_lock().unlock();
-}
-bool children_wait::try_now() { return nursery_block::is_joined_locked(*nursery_); }
+void children_wait::lock() noexcept { nursery_->lock_.lock(); }
+void children_wait::unlock() noexcept { nursery_->lock_.unlock(); }
+bool children_wait::try_now() { return nursery_block::settle_locked(*nursery_); }
 void children_wait::link() noexcept { nursery_->joiner_ = &node(); }
 void children_wait::unlink() noexcept { nursery_->joiner_ = nullptr; }
 
 start_reservation::start_reservation(nursery& target) : target_(target) {
-    const mutex_guard held(scope_tree::core_of(target.scope_).tree_lock());
+    const locked held(target.lock_);
     if (!target.open_) {
         throw closed_nursery_error(
             "nursery.start(): the nursery has ended; start a child while its block is open");
@@ -350,7 +368,7 @@ start_reservation::start_reservation(nursery& target) : target_(target) {
 start_reservation::~start_reservation() {
     lowlevel::wait_node* joiner = nullptr;
     {
-        const mutex_guard held(scope_tree::core_of(target_.scope_).tree_lock());
+        const locked held(target_.lock_);
         --target_.pending_starts_;
         joiner = nursery_block::take_joiner_locked(target_);
     }
@@ -360,6 +378,7 @@ start_reservation::~start_reservation() {
 void hall_exit::prepare(nursery& target, task_record& child) noexcept {
     target_ = &target;
     child.add_reference();
+    child.may_move = true;
     child_ = &child;
 }
 
@@ -380,25 +399,33 @@ void start_slot_base::claim() {
     }
 }
 
-// If start() has been cancelled meanwhile, the child stays below it and ends with it.
+// If start() has been cancelled meanwhile, the child stays below it and ends with it. Between the
+// two nurseries it is in none: nobody looks, and it can't end, until the tree lock is released. The
+// hall's block comes no further than retire(), the target's is held up by the reservation.
 void hall_exit::open() noexcept {
     lowlevel::stop_requests told;
-    const lowlevel::locked in_use(lock_);
+    const locked in_use(lock_);
     if (is_over_) return;
     runtime_core& core = *child_->core;
     ready_chain woken;
     lowlevel::wait_node* joiner = nullptr;
     {
-        const mutex_guard held(core.tree_lock());
+        const locked whole(core.tree());
         opened_ = true;
         if (child_->phase.load(lowlevel::order::relaxed) == task_phase::ended) return;
         nursery& hall = *child_->parent;
         if (scope_tree::is_effective_locked(hall.scope_)) return;
-        hall.children_.remove(*child_);
-        target_->children_.push_back(*child_);
+        {
+            const locked held(hall.lock_);
+            hall.children_.remove(*child_);
+            joiner = nursery_block::take_joiner_locked(hall);
+        }
+        {
+            const locked held(target_->lock_);
+            target_->children_.push_back(*child_);
+        }
         child_->parent = target_;
         scope_tree::move_locked(target_->scope_, *child_, woken, told);
-        joiner = nursery_block::take_joiner_locked(hall);
     }
     if (!woken.empty()) core.scheduler().enqueue_all(woken);
     wake(joiner);

@@ -47,6 +47,7 @@ unsigned worker_count(const run_options& options) {
 runtime_core::runtime_core(task_record& main, const run_options& options)
     : main_(main),
       clock_(options.clock != nullptr ? *options.clock : steady_clock_source()),
+      tree_(worker_count(options)),
       scheduler_(worker_count(options), options.seed, clock_, timers_),
       threads_(new thread_pool()) {
     if (options.clock == nullptr) return;
@@ -85,10 +86,16 @@ std::vector<lowlevel::thread> runtime_core::start_workers(unsigned first) {
     return started;
 }
 
+lowlevel::spin_lock& runtime_core::own_part_of_tree() noexcept {
+    const worker* caller = this_worker();
+    const bool is_ours = caller != nullptr && &caller->core() == this;
+    return is_ours ? tree_.of_worker(caller->index) : tree_.of_others();
+}
+
 void runtime_core::arm(timer& node, std::int64_t when) noexcept {
     bool is_first = false;
     {
-        const lowlevel::mutex_guard held(timers_.lock());
+        const lowlevel::locked held(timers_.lock());
         is_first = timers_.arm(node, when);
     }
     if (is_first) scheduler_.time_changed();
@@ -99,22 +106,22 @@ void runtime_core::arm_locked(timer& node, std::int64_t when) noexcept {
 }
 
 void runtime_core::disarm(timer& node) noexcept {
-    const lowlevel::mutex_guard held(timers_.lock());
+    const lowlevel::locked held(timers_.lock());
     timers_.disarm(node);
 }
 
-// The tree lock keeps a scope alive whose timer has left the heap; a sleeper, which has no part in
-// the tree, is completed before the timers' lock is given up.
+// The whole tree lock keeps a scope alive whose timer has left the heap; a sleeper, which has no
+// part in the tree, is completed before the timers' lock is given up.
 void runtime_core::fire_due_timers() noexcept {
     const std::int64_t due = now();
     this_worker()->clock_reading = due;
     ready_chain woken;
     {
-        const lowlevel::mutex_guard tree(tree_lock_);
+        const lowlevel::locked whole(tree_);
         for (;;) {
             timer* next = nullptr;
             {
-                const lowlevel::mutex_guard held(timers_.lock());
+                const lowlevel::locked held(timers_.lock());
                 next = timers_.take_due(due);
                 if (next != nullptr && next->fires_inside()) {
                     next->fire(woken);

@@ -4,6 +4,7 @@
 #include "scheduler.hpp"
 #include "thread_pool.hpp"
 #include "timer_heap.hpp"
+#include "tree_lock.hpp"
 
 #include <covey/cancel_scope.hpp>
 #include <covey/run.hpp>
@@ -14,10 +15,11 @@ namespace covey::detail {
 
 // One run: its tree of scopes and tasks, its timers, its queue, its threads.
 //
-// Lock order, from the outermost: control (scope_control, nursery_control) -> tree -> timers ->
-// queue. An object's own lock (channel, event, job) comes before the queue's and meets none of the
-// others, but for a select's channels, which come before timers. User code runs under none of them
-// but for the move of a value.
+// Lock order, from the outermost: control (scope_control, nursery_control, the settle lock of a
+// child) -> tree (a part, or all parts by index) -> nursery -> timers -> queue. Only who holds the
+// whole tree may hold the locks of several nurseries. An object's own lock (channel, event, job)
+// comes before the queue's and meets none of the others, but for a select's channels, which come
+// before timers. User code runs under none of them but for the move of a value.
 class runtime_core {
  public:
     runtime_core(task_record& main, const run_options& options);
@@ -32,7 +34,9 @@ class runtime_core {
     [[nodiscard]] std::vector<lowlevel::thread> start_workers(unsigned first);
     void main_ended() noexcept { scheduler_.stop(); }
 
-    [[nodiscard]] lowlevel::mutex& tree_lock() noexcept { return tree_lock_; }
+    [[nodiscard]] tree_lock& tree() noexcept { return tree_; }
+    // The calling thread's part of it.
+    [[nodiscard]] lowlevel::spin_lock& own_part_of_tree() noexcept;
     [[nodiscard]] timer_heap& timers() noexcept { return timers_; }
     [[nodiscard]] detail::scheduler& scheduler() noexcept { return scheduler_; }
     [[nodiscard]] clock_source& clock() noexcept { return clock_; }
@@ -54,7 +58,7 @@ class runtime_core {
     task_record& main_;
     clock_source& clock_;
 
-    lowlevel::mutex tree_lock_;
+    tree_lock tree_;
     timer_heap timers_;
     detail::scheduler scheduler_;
     thread_pool* threads_;  // counted: a thread that was abandoned may outlive the run

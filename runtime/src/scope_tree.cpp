@@ -9,9 +9,24 @@
 
 namespace covey::detail {
 
-using lowlevel::mutex_guard;
+using lowlevel::locked;
+using lowlevel::order;
 
-void scope_tree::enter(cancel_scope& scope, task_record& task, const scope_limits& limits) {
+namespace {
+
+// Empty also without memory for it: cancelling goes before telling who did it.
+std::string name_of_caller() noexcept {
+    try {
+        if (const task_record* task = current_task_or_null()) return task_name(*task);
+    } catch (...) {
+    }
+    return {};
+}
+
+}  // namespace
+
+void scope_tree::enter(cancel_scope& scope, task_record& task, const scope_limits& limits,
+                       nursery* opened) {
     runtime_core& core = *task.core;
     time_point deadline = limits.deadline;
     std::int64_t now = 0;
@@ -20,9 +35,10 @@ void scope_tree::enter(cancel_scope& scope, task_record& task, const scope_limit
         deadline = std::min(deadline, later(time_point(duration(now)), limits.timeout));
 
     lowlevel::stop_requests told;
-    const mutex_guard held(core.tree_lock());
+    const locked own_part(core.own_part_of_tree());
     scope.core_ = &core;
     scope.owner_ = &task;
+    scope.nursery_ = opened;
     scope.outer_ = task.scope;
     if (limits.shield)
         scope.shield_ = limits.yielding ? shield_strength::yielding : shield_strength::full;
@@ -32,24 +48,29 @@ void scope_tree::enter(cancel_scope& scope, task_record& task, const scope_limit
     if (deadline != time_point::max() && deadline.time_since_epoch().count() <= now)
         scope.source_ = cancel_source::deadline;
 
+    // Nothing is below it yet, and the task itself runs: nobody's wait is to be claimed.
+    static_cast<void>(begin_grace(scope));
+    const flags given = flags_of(scope);
+    ask_to_stop(scope, given, told);
+    give(scope, given);
     (task.outermost == nullptr ? task.outermost : task.scope->inner_) = &scope;
     task.scope = &scope;
-    ready_chain nobody;  // the task itself runs, so there is no wait to claim
-    spread_locked(scope, nobody, &told);
     task.word.set_level(scope.effective_);
     rearm_locked(scope);
 }
 
+// A timer of the scope is taken out under the own part as well: those that fire do so under the
+// whole lock.
 bool scope_tree::leave(cancel_scope& scope, bool body_stopped) noexcept {
     runtime_core& core = *scope.core_;
     task_record& task = *scope.owner_;
-    scope_control* control = scope.control_.load(lowlevel::order::acquire);
+    scope_control* control = scope.control_.load(order::acquire);
     if (control != nullptr) control->lock.lock();
     bool pass_on = false;
     {
-        const mutex_guard held(core.tree_lock());
+        const locked own_part(core.own_part_of_tree());
         COVEY_ASSERT(task.scope == &scope, "a scope is left that is not the innermost one");
-        core.disarm(scope);
+        if (scope.is_armed()) core.disarm(scope);
         cancel_scope* outer = scope.outer_;
         const bool absorbs = scope.source_ != cancel_source::none && !lets_in(scope);
         scope.caught_ = body_stopped && absorbs;
@@ -75,15 +96,24 @@ void scope_tree::take_leave_locked(const cancel_scope& scope, scope_control& con
     control.soft = scope.soft_effective_;
     control.shield = scope.shield_ != shield_strength::none;
     control.deadline = scope.deadline_;
+    try {
+        control.cause = cause_of_locked(scope);
+    } catch (...) {  // without memory for the texts, the source has to do
+        control.cause.source = source_of_locked(scope);
+    }
+}
+
+cancel_cause scope_tree::blame(const cancel_scope& scope) noexcept {
+    const locked own_part(scope.core_->own_part_of_tree());
     const cancel_scope* to_blame = &scope;
     while (to_blame->source_ == cancel_source::none && lets_in(*to_blame))
         to_blame = to_blame->outer_;
     try {
-        control.cause = cause_of_locked(scope);
-        control.blame = cause_of_locked(*to_blame);
+        return cause_of_locked(*to_blame);
     } catch (...) {  // without memory for the texts, the source has to do
-        control.cause.source = source_of_locked(scope);
-        control.blame.source = to_blame->source_;
+        cancel_cause bare;
+        bare.source = to_blame->source_;
+        return bare;
     }
 }
 
@@ -94,9 +124,7 @@ void scope_tree::adopt_locked(cancel_scope& above, task_record& child) noexcept 
         own->owner_ = &child;
         own->outer_ = &above;
         own->shield_ = child.is_service ? shield_strength::full : shield_strength::none;
-        own->effective_ = lets_in(*own);
-        own->force_ = own->effective_ ? above.force_ : shield_strength::none;
-        own->soft_effective_ = above.soft_effective_ && own->shield_ == shield_strength::none;
+        give(*own, flags_of(*own));
         child.scope = child.outermost = own;
     }
     child.word.set_level(child.scope->effective_);
@@ -121,11 +149,12 @@ void scope_tree::make_root(cancel_scope& root, runtime_core& core, task_record& 
 
 // The run is over, and nobody fires timers any more: handles answer for themselves from now on.
 void scope_tree::retire_root(cancel_scope& root) noexcept {
-    scope_control* control = root.control_.load(lowlevel::order::acquire);
+    scope_control* control = root.control_.load(order::acquire);
     if (control != nullptr) control->lock.lock();
     {
-        const mutex_guard held(root.core_->tree_lock());
-        root.core_->disarm(root);
+        // The whole: whoever cancelled from outside may just be giving it up.
+        const locked whole(root.core_->tree());
+        if (root.is_armed()) root.core_->disarm(root);
         root.caught_ = root.owner_->stopped;
         if (control != nullptr) take_leave_locked(root, *control);
     }
@@ -134,22 +163,32 @@ void scope_tree::retire_root(cancel_scope& root) noexcept {
 
 void scope_tree::cancel(cancel_scope& scope, cancel_source source, std::string_view reason,
                         shield_strength through) noexcept {
-    std::string caller;
-    try {
-        if (const task_record* task = current_task_or_null()) caller = task_name(*task);
-    } catch (...) {  // no memory for a name: cancelling goes before telling who did it
-    }
-    cancel_cause* cause = make_cause(reason, caller);
+    cancel_cause* cause = make_cause(reason, name_of_caller());
     runtime_core& core = *scope.core_;
     ready_chain woken;
     {
-        const mutex_guard held(core.tree_lock());
+        const locked whole(core.tree());
         const bool is_stronger = scope.own_force_ < through;
         if (is_stronger) scope.own_force_ = through;
         if (is_stronger && scope.source_ != cancel_source::none) spread_locked(scope, woken);
         cancel_locked(scope, source, cause, woken);
     }
     // With nobody claimed the run may be over by now: then it must not be touched.
+    if (!woken.empty()) core.scheduler().enqueue_all(woken);
+}
+
+void scope_tree::cancel_own_scope(task_record& child, std::string_view reason) noexcept {
+    cancel_cause* cause = make_cause(reason, name_of_caller());
+    runtime_core& core = *child.core;
+    ready_chain woken;
+    {
+        const locked whole(core.tree());
+        cancel_scope* own = child.own_scope();
+        if (child.outermost == own)
+            cancel_locked(*own, cancel_source::explicit_call, cause, woken);
+        else
+            delete cause;
+    }
     if (!woken.empty()) core.scheduler().enqueue_all(woken);
 }
 
@@ -170,13 +209,12 @@ void scope_tree::cancel_locked(cancel_scope& scope, cancel_source source, cancel
 
 void scope_tree::soft_cancel(cancel_scope& scope, std::string_view reason, duration then_hard,
                              duration then_pierce, lowlevel::stop_requests& told) {
-    std::string caller;
-    if (const task_record* task = current_task_or_null()) caller = task_name(*task);
+    const std::string caller = name_of_caller();
     runtime_core& core = *scope.core_;
     const std::int64_t now = core.now();
     ready_chain woken;
     {
-        const mutex_guard held(core.tree_lock());
+        const locked whole(core.tree());
         if (!scope.soft_called_) {
             scope.soft_called_ = true;
             scope.soft_cause_ = make_cause(reason, caller);
@@ -195,7 +233,7 @@ void scope_tree::set_shield(cancel_scope& scope, bool shielded) noexcept {
     lowlevel::stop_requests told;
     ready_chain woken;
     {
-        const mutex_guard held(core.tree_lock());
+        const locked whole(core.tree());
         scope.shield_ = shielded ? shield_strength::full : shield_strength::none;
         spread_locked(scope, woken, &told);
     }
@@ -207,7 +245,7 @@ void scope_tree::set_deadline(cancel_scope& scope, time_point when) noexcept {
     const time_point now(duration(core.now()));
     ready_chain woken;
     {
-        const mutex_guard held(core.tree_lock());
+        const locked whole(core.tree());
         const bool is_over = std::min(when, scope.deadline_) <= now;
         if (is_over) cancel_locked(scope, cancel_source::deadline, nullptr, woken);
         scope.deadline_ = when;
@@ -219,7 +257,7 @@ void scope_tree::set_deadline(cancel_scope& scope, time_point when) noexcept {
 // One timer for all the times a scope may have.
 void scope_tree::rearm_locked(cancel_scope& scope) noexcept {
     runtime_core& core = *scope.core_;
-    core.disarm(scope);
+    if (scope.is_armed()) core.disarm(scope);
     time_point next = scope.shield_until_;
     if (scope.source_ == cancel_source::none)
         next = std::min({next, scope.deadline_, scope.hard_deadline_});
@@ -253,6 +291,45 @@ bool scope_tree::lets_in(const cancel_scope& scope) noexcept {
            scope.shield_ <= scope.outer_->force_;
 }
 
+scope_tree::flags scope_tree::flags_of(const cancel_scope& scope) noexcept {
+    const bool from_inside = scope.source_ != cancel_source::none;
+    const bool from_outside = lets_in(scope);
+    const bool softly_from_outside = scope.outer_ != nullptr && scope.outer_->soft_effective_ &&
+                                     scope.shield_ == shield_strength::none;
+    flags result{};
+    result.effective = from_inside || from_outside;
+    result.soft = scope.soft_called_ || result.effective || softly_from_outside;
+    result.force = std::max(from_inside ? scope.own_force_ : shield_strength::none,
+                            from_outside ? scope.outer_->force_ : shield_strength::none);
+    return result;
+}
+
+bool scope_tree::carries(const cancel_scope& scope, const flags& given) noexcept {
+    return scope.effective_ == given.effective && scope.soft_effective_ == given.soft &&
+           scope.force_ == given.force;
+}
+
+void scope_tree::give(cancel_scope& scope, const flags& given) noexcept {
+    scope.effective_ = given.effective;
+    scope.soft_effective_ = given.soft;
+    scope.force_ = given.force;
+}
+
+void scope_tree::ask_to_stop(const cancel_scope& scope, const flags& given,
+                             lowlevel::stop_requests& told) noexcept {
+    if (scope.note_ == nullptr || !given.soft || given.effective || scope.soft_effective_) return;
+    if (lowlevel::stop_listener* listener = scope.note_->asked_to_stop()) told.add(*listener);
+}
+
+// True: a cancellation has arrived at a shield that holds for some time only, which begins now.
+bool scope_tree::begin_grace(cancel_scope& scope) noexcept {
+    if (scope.grace_ == never || scope.shield_ == shield_strength::none) return false;
+    if (scope.shield_until_ != time_point::max()) return false;
+    if (scope.outer_ == nullptr || !scope.outer_->effective_) return false;
+    scope.shield_until_ = later(time_point(duration(scope.core_->now())), scope.grace_);
+    return true;
+}
+
 // Computes the flags of a scope anew, and of everything below it that they change. An explicit
 // list of scopes to visit, through the scopes themselves: any depth costs no stack and no memory.
 void scope_tree::spread_locked(cancel_scope& from, ready_chain& woken,
@@ -268,46 +345,30 @@ void scope_tree::spread_locked(cancel_scope& from, ready_chain& woken,
         cancel_scope& scope = *to_visit;
         to_visit = scope.next_to_visit_;
 
-        const bool arrives = scope.outer_ != nullptr && scope.outer_->effective_;
-        if (arrives && scope.shield_ != shield_strength::none && scope.grace_ != never &&
-            scope.shield_until_ == time_point::max()) {
-            scope.shield_until_ = later(time_point(duration(scope.core_->now())), scope.grace_);
-            rearm_locked(scope);
-        }
-        const bool from_outside = lets_in(scope);
-        const bool from_inside = scope.source_ != cancel_source::none;
-        const bool effective = from_inside || from_outside;
-        const shield_strength force =
-            std::max(from_inside ? scope.own_force_ : shield_strength::none,
-                     from_outside ? scope.outer_->force_ : shield_strength::none);
-        const bool soft = scope.soft_called_ || effective ||
-                          (scope.outer_ != nullptr && scope.outer_->soft_effective_ &&
-                           scope.shield_ == shield_strength::none);
-        if (&scope != &from && effective == scope.effective_ && force == scope.force_ &&
-            soft == scope.soft_effective_)
-            continue;
-        if (told != nullptr && scope.note_ != nullptr && soft && !scope.soft_effective_ &&
-            !effective) {
-            if (lowlevel::stop_listener* listener = scope.note_->asked_to_stop())
-                told->add(*listener);
-        }
-        scope.effective_ = effective;
-        scope.force_ = force;
-        scope.soft_effective_ = soft;
-        if (soft) softly.splice_back(scope.soft_waiters_);
-
+        if (begin_grace(scope)) rearm_locked(scope);
+        const flags now = flags_of(scope);
+        if (&scope != &from && carries(scope, now)) continue;
+        if (told != nullptr) ask_to_stop(scope, now, *told);
+        if (now.soft) softly.splice_back(scope.soft_waiters_);
         if (scope.inner_ != nullptr)
             visit_later(*scope.inner_);
         else if (scope.owner_->scope == &scope)
-            signal_locked(*scope.owner_, effective, woken);
-        if (scope.nursery_ == nullptr) continue;
+            signal_locked(*scope.owner_, now.effective, woken);
+        if (scope.nursery_ == nullptr) {
+            give(scope, now);
+            continue;
+        }
+        // In one step, so that no child is missed. Children that opened scopes can't end before the
+        // tree lock is released; the others end under the nursery's.
+        const locked in_step(scope.nursery_->lock_);
+        give(scope, now);
         for (sibling_list* list : {&scope.nursery_->children_, &scope.nursery_->services_}) {
             for (task_record* child = list->front(); child != nullptr;
                  child = list->after(*child)) {
                 if (child->outermost != nullptr)
                     visit_later(*child->outermost);
                 else
-                    signal_locked(*child, effective, woken);
+                    signal_locked(*child, now.effective, woken);
             }
         }
     }
@@ -350,7 +411,7 @@ cancel_source scope_tree::source_of_locked(const cancel_scope& scope) noexcept {
 }
 
 time_point scope_tree::effective_deadline(const task_record& task) noexcept {
-    const mutex_guard held(task.core->tree_lock());
+    const locked own_part(task.core->own_part_of_tree());
     if (task.scope->effective_) return time_point::min();
     time_point earliest = time_point::max();
     bool shielded = false;
@@ -367,34 +428,21 @@ time_point scope_tree::effective_deadline(const task_record& task) noexcept {
 
 void scope_tree::visit_notes(const task_record& task, void* context,
                              bool (*see)(void* context, const lowlevel::scope_note& note)) {
-    const mutex_guard held(task.core->tree_lock());
+    const locked own_part(task.core->own_part_of_tree());
     for (const cancel_scope* scope = task.scope; scope != nullptr; scope = scope->outer_)
         if (scope->note_ != nullptr && see(context, *scope->note_)) return;
 }
 
 scope_control& scope_tree::control_of(cancel_scope& scope) {
-    auto fresh = std::make_unique<scope_control>();
-    const mutex_guard held(scope.core_->tree_lock());
-    scope_control* control = scope.control_.load(lowlevel::order::relaxed);
+    scope_control* control = scope.control_.load(order::acquire);
     if (control == nullptr) {
-        control = fresh.release();
-        control->scope = &scope;
-        scope.control_.store(control, lowlevel::order::release);
+        auto fresh = std::make_unique<scope_control>();
+        fresh->scope = &scope;
+        if (scope.control_.compare_exchange(control, fresh.get(), order::acq_rel, order::acquire))
+            control = fresh.release();
     }
-    control->references.fetch_add(1, lowlevel::order::relaxed);
+    control->references.fetch_add(1, order::relaxed);
     return *control;
-}
-
-void scope_tree::cancel_through_control(cancel_scope& scope, std::string_view reason) noexcept {
-    scope_control& control = *scope.control_.load(lowlevel::order::acquire);
-    const mutex_guard held(control.lock);
-    if (control.scope != nullptr) cancel(*control.scope, cancel_source::explicit_call, reason);
-}
-
-cancel_cause scope_tree::blame(const cancel_scope& scope) {
-    scope_control& control = *scope.control_.load(lowlevel::order::acquire);
-    const mutex_guard held(control.lock);
-    return control.blame;
 }
 
 void soft_cancel(cancel_scope& scope, std::string_view reason, duration then_hard,

@@ -23,7 +23,12 @@ namespace covey::detail {
 // Invariants A scope is effective iff it is cancelled itself, or its outer one is effective with a
 //            force that its shield doesn't hold off. A task's word carries the flag of its
 //            innermost scope.
-// Threads    Everything under the run's tree lock. `_locked`: the caller holds it.
+// Threads    Under the run's tree lock (tree_lock.hpp says what a part and the whole are for): a
+//            task enters and leaves its own scopes under a part; everything else that changes a
+//            scope holds the whole. `_locked`: the caller holds the whole, or what is said there.
+//            The flags of a nursery's scope change together with the look at its children, under
+//            the nursery's lock as well: so a new child, which takes that lock only, is found by a
+//            cancellation or finds its flags.
 class scope_tree {
  public:
     // For the records that keep a scope beside a type they can't name.
@@ -33,10 +38,12 @@ class scope_tree {
 
     // The calling task goes into the scope, and out again. leave() gives true when the stop that
     // ended the body has to go on outwards.
-    static void enter(cancel_scope& scope, task_record& task, const scope_limits& limits);
+    static void enter(cancel_scope& scope, task_record& task, const scope_limits& limits,
+                      nursery* opened = nullptr);
     static bool leave(cancel_scope& scope, bool body_stopped) noexcept;
 
     // A child's place below a nursery's scope. The own scope of a child, if it has one, goes first.
+    // Under the nursery's lock.
     static void adopt_locked(cancel_scope& above, task_record& child) noexcept;
     static void move_locked(cancel_scope& above, task_record& child, ready_chain& woken,
                             lowlevel::stop_requests& told) noexcept;
@@ -46,6 +53,8 @@ class scope_tree {
     // `through`: the shields below that don't hold it off.
     static void cancel(cancel_scope& scope, cancel_source source, std::string_view reason,
                        shield_strength through = shield_strength::none) noexcept;
+    // Only if the child is still in it.
+    static void cancel_own_scope(task_record& child, std::string_view reason) noexcept;
     // Takes the cause, or deletes it when the scope is cancelled already.
     static void cancel_locked(cancel_scope& scope, cancel_source source, cancel_cause* cause,
                               ready_chain& woken) noexcept;
@@ -55,12 +64,12 @@ class scope_tree {
     static void set_deadline(cancel_scope& scope, time_point when) noexcept;
     static void time_is_up_locked(cancel_scope& scope, ready_chain& woken) noexcept;
 
-    // Texts are a help: without memory for them, null.
+    // Why it was cancelled, and by whom. Under any part. Texts are a help: without memory for them,
+    // null.
     static cancel_cause* make_cause(std::string_view reason, std::string_view task_name) noexcept;
     static cancel_cause cause_of_locked(const cancel_scope& scope);
     static cancel_source source_of_locked(const cancel_scope& scope) noexcept;
 
-    static runtime_core& core_of(const cancel_scope& scope) noexcept { return *scope.core_; }
     static cancel_scope& scope_of(task_record& task) noexcept { return *task.scope; }
     static bool is_effective_locked(const cancel_scope& scope) noexcept { return scope.effective_; }
     static time_point effective_deadline(const task_record& task) noexcept;
@@ -74,19 +83,27 @@ class scope_tree {
     static bool is_soft_effective_locked(const cancel_scope& scope) noexcept {
         return scope.soft_effective_;
     }
-    // From the innermost scope of a task outwards, what each stands for, until see() gives true.
+    // From the innermost scope of the calling task outwards, what each stands for, until see()
+    // gives true.
     static void visit_notes(const task_record& task, void* context,
                             bool (*see)(void* context, const lowlevel::scope_note& note));
-    // For children with a handle: the control block comes with the child, so that cancelling one
-    // never needs memory.
-    static void give_control(cancel_scope& scope, scope_control* control) noexcept {
-        scope.control_.store(control, lowlevel::order::release);
-    }
-    static void cancel_through_control(cancel_scope& scope, std::string_view reason) noexcept;
-    // What stopped the ended scope: its own cause, or that of the scope around it.
-    static cancel_cause blame(const cancel_scope& scope);
+    // What stopped a task whose own scope this is: its own cause, or that of a scope around it.
+    static cancel_cause blame(const cancel_scope& scope) noexcept;
 
  private:
+    // What is said of a scope by itself and the one around it.
+    struct flags {
+        bool effective;
+        bool soft;
+        shield_strength force;
+    };
+    static flags flags_of(const cancel_scope& scope) noexcept;
+    static bool carries(const cancel_scope& scope, const flags& given) noexcept;
+    static void give(cancel_scope& scope, const flags& given) noexcept;
+    static bool begin_grace(cancel_scope& scope) noexcept;
+    // Before it is given its flags: whom they ask to stop, and didn't before.
+    static void ask_to_stop(const cancel_scope& scope, const flags& given,
+                            lowlevel::stop_requests& told) noexcept;
     // `told`: null where it can't be that somebody is asked to stop who has not been.
     static void spread_locked(cancel_scope& from, ready_chain& woken,
                               lowlevel::stop_requests* told = nullptr) noexcept;
@@ -102,7 +119,6 @@ struct scope_control {
     lowlevel::mutex lock;
     cancel_scope* scope = nullptr;  // null: it has ended, and what it was stands below
     cancel_cause cause;
-    cancel_cause blame;  // the cause that stopped it, be it its own or from outside
     time_point deadline = time_point::max();
     bool called = false, caught = false, soft = false, shield = false;
     lowlevel::atomic<unsigned> references{1};

@@ -3,7 +3,7 @@
 
 #include <covey/detail/task_record.hpp>
 #include <covey/detail/timer.hpp>
-#include <covey/lowlevel/thread.hpp>
+#include <covey/lowlevel/atomic.hpp>
 
 #include <cstdint>
 #include <limits>
@@ -19,7 +19,7 @@ class timer_heap {
  public:
     static constexpr std::int64_t nothing = std::numeric_limits<std::int64_t>::max();
 
-    [[nodiscard]] lowlevel::mutex& lock() noexcept { return lock_; }
+    [[nodiscard]] lowlevel::spin_lock& lock() noexcept { return lock_; }
     [[nodiscard]] std::int64_t next() const noexcept {
         return next_.load(lowlevel::order::acquire);
     }
@@ -37,7 +37,7 @@ class timer_heap {
     void set_root(timer* root) noexcept;
     static void mark_disarmed(timer& node) noexcept;
 
-    lowlevel::mutex lock_;
+    lowlevel::spin_lock lock_;
     timer* root_ = nullptr;
     std::uint64_t armed_so_far_ = 0;
     lowlevel::atomic<std::int64_t> next_{nothing};

@@ -35,7 +35,7 @@ class worker {
     std::int64_t clock_reading = 0;
     std::uint64_t choices = 0;  // state of lowlevel::random_choice(); 0: not seeded yet
 
-    [[nodiscard]] runtime_core& core() noexcept { return core_; }
+    [[nodiscard]] runtime_core& core() const noexcept { return core_; }
     // What the scheduler keeps for this worker.
     [[nodiscard]] detail::station& station() noexcept { return station_; }
 

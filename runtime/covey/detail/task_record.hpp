@@ -43,7 +43,10 @@ class task_record : public lowlevel::waiter, public sibling_hook {
     void wake() noexcept final;
     void add_reference() noexcept { references_.fetch_add(1, lowlevel::order::relaxed); }
     void drop_reference() noexcept {
-        if (references_.fetch_sub(1, lowlevel::order::acq_rel) == 1) delete this;
+        // Nobody adds to the last one: no need to change it.
+        if (references_.load(lowlevel::order::acquire) == 1 ||
+            references_.fetch_sub(1, lowlevel::order::acq_rel) == 1)
+            delete this;
     }
 
     // Calls the callable. A coroutine: its frame, to be resumed by the worker; a plain function
@@ -53,6 +56,8 @@ class task_record : public lowlevel::waiter, public sibling_hook {
     virtual void keep_value() {}
     // Destroys callable and arguments: the task has ended, whatever outlives it here.
     virtual void drop_callable() noexcept = 0;
+    // The task has failed or was stopped, no lock is held: notes why, while it is known.
+    virtual void keep_blame() noexcept {}
     // The outcome is decided, no lock is held: tells those who wait for this task.
     virtual void announce() noexcept {}
     // What the callable is called by the compiler, until the coroutine itself says.
@@ -62,10 +67,12 @@ class task_record : public lowlevel::waiter, public sibling_hook {
     // The scope of its own that a task with a handle, and a service, starts in.
     [[nodiscard]] virtual cancel_scope* own_scope() noexcept { return nullptr; }
 
-    // Constant after the spawn, but for start(), which moves a task under the tree lock.
+    // Constant after the spawn, but for the parent of a task that may move: that one is written
+    // under the whole tree lock.
     runtime_core* core = nullptr;
     nursery* parent = nullptr;  // null: main
     bool is_service = false;
+    bool may_move = false;     // of a start(), which takes it to another nursery
     bool keeps_error = false;  // for whoever holds its future: its nursery doesn't fail
 
     // Owned by the task's worker; by nobody while it is suspended.
@@ -81,7 +88,8 @@ class task_record : public lowlevel::waiter, public sibling_hook {
     // Owned by the chain that the task is in.
     task_record* next_ready = nullptr;
 
-    // Guarded by the tree lock.
+    // Set under the lock of its nursery, then written by the task under its worker's part of the
+    // tree lock; and by a move, under the whole. Read by the task, or under the whole.
     cancel_scope* scope = nullptr;      // the innermost one
     cancel_scope* outermost = nullptr;  // the first one that this task opened; null: none
 

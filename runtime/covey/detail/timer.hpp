@@ -17,9 +17,9 @@ class timer {
     timer(const timer&) = delete;
     timer& operator=(const timer&) = delete;
 
-    // Its time has come and it is out of the heap. Tasks whose wait ends go to `woken`. The tree
-    // lock is held, which keeps a scope alive; the timers' lock, which keeps a sleeper alive, only
-    // if fires_inside().
+    // Its time has come and it is out of the heap. Tasks whose wait ends go to `woken`. The whole
+    // tree lock is held, which keeps a scope alive; the timers' lock, which keeps a sleeper alive,
+    // only if fires_inside().
     virtual void fire(ready_chain& woken) noexcept = 0;
     [[nodiscard]] virtual bool fires_inside() const noexcept = 0;
 

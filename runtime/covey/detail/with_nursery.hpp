@@ -47,8 +47,8 @@ class nursery_block {
     void spawn(task_record& child) { nursery_.spawn_child(child); }
     void body_failed(const std::exception_ptr& error) noexcept;
     [[nodiscard]] children_wait join() noexcept { return children_wait(nursery_); }
-    // Children are done: cancels the service started last and returns true, or closes the nursery
-    // and returns false when none is left.
+    // Children are done: cancels the service started last and returns true, or false when none is
+    // left and the nursery is closed.
     [[nodiscard]] bool stop_a_service() noexcept;
     // Leaves the scope; the errors in the order in which they came.
     [[nodiscard]] block_ending leave(bool body_stopped) noexcept;
@@ -59,10 +59,16 @@ class nursery_block {
     // For the ends of children, whose nursery this may be.
     static void child_ended(task_record& task) noexcept;
     static void fail_for(task_record& task) noexcept;
-    [[nodiscard]] static bool is_joined_locked(const nursery& joined) noexcept;
+    // Under the nursery's lock. True: the block has nothing to wait for now. Where there is no
+    // service to stop either, the nursery is closed by that.
+    [[nodiscard]] static bool settle_locked(nursery& joined) noexcept;
     [[nodiscard]] static lowlevel::wait_node* take_joiner_locked(nursery& joined) noexcept;
 
  private:
+    [[nodiscard]] static bool is_joined_locked(const nursery& joined) noexcept;
+    [[nodiscard]] static lowlevel::wait_node* take_out(task_record& task) noexcept;
+    [[nodiscard]] task_record* choose_service() noexcept;
+    [[nodiscard]] std::size_t count_failed() noexcept;
     [[nodiscard]] std::exception_ptr group_of_errors() noexcept;
 
     nursery nursery_;

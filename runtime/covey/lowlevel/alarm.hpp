@@ -10,7 +10,7 @@ namespace covey::lowlevel {
 // to stop. What it is woken for it finds out itself.
 //
 // Made in a task of the run that it belongs to, and used until that run ends. Threads: ring() from
-// any; one task waits. Cost: the run's tree lock.
+// any; one task waits. Cost: the whole tree lock of the run.
 class alarm {
  public:
     class ring_wait;
@@ -29,7 +29,7 @@ class alarm {
 
  private:
     detail::runtime_core* core_;
-    ring_wait* waiting_ = nullptr;  // guarded by the run's tree lock, like the next one
+    ring_wait* waiting_ = nullptr;  // guarded by the run's whole tree lock, like the next one
     bool rung_ = false;
 };
 

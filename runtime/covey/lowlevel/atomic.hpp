@@ -90,6 +90,7 @@ class spin_lock {
     void lock() noexcept {
         if (locked_.exchange(1, order::acquire) != 0) lock_contended();
     }
+    [[nodiscard]] bool try_lock() noexcept { return locked_.exchange(1, order::acquire) == 0; }
     // The last access: whoever locks next may destroy the lock.
     void unlock() noexcept { locked_.store(0, order::release); }
 
