@@ -31,8 +31,8 @@ class alignas(64) run_queue {
     [[nodiscard]] bool push(task_record& task) noexcept {
         const std::uint32_t tail = tail_.load(lowlevel::order::relaxed);
         const std::uint32_t head = head_.load(lowlevel::order::acquire);
-        if (front_ == nullptr && head == tail) {
-            front_ = &task;
+        if (head == tail && front_.load(lowlevel::order::relaxed) == nullptr) {
+            front_.store(&task, lowlevel::order::relaxed);
             return true;
         }
         if (tail - head >= capacity) return false;
@@ -43,8 +43,8 @@ class alignas(64) run_queue {
 
     // Owner.
     [[nodiscard]] task_record* pop() noexcept {
-        if (task_record* task = front_) {
-            front_ = nullptr;
+        if (task_record* task = front_.load(lowlevel::order::relaxed)) {
+            front_.store(nullptr, lowlevel::order::relaxed);
             return task;
         }
         return take_head(tail_.load(lowlevel::order::relaxed));
@@ -88,7 +88,8 @@ class alignas(64) run_queue {
 
     // Owner; for others a guess.
     [[nodiscard]] std::size_t count() const noexcept {
-        return (front_ != nullptr ? 1U : 0U) + (tail() - head_.load(lowlevel::order::acquire));
+        const bool has_front = front_.load(lowlevel::order::relaxed) != nullptr;
+        return (has_front ? 1U : 0U) + (tail() - head_.load(lowlevel::order::acquire));
     }
 
  private:
@@ -111,7 +112,7 @@ class alignas(64) run_queue {
         }
     }
 
-    task_record* front_ = nullptr;
+    lowlevel::atomic<task_record*> front_{nullptr};  // written by the owner, counted by anybody
     bool is_shared_ = false;
     lowlevel::atomic<std::uint32_t> head_{0};
     lowlevel::atomic<std::uint32_t> tail_{0};
