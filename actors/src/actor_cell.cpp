@@ -34,7 +34,7 @@ constexpr element_type envelope_element = {
         moved->set_posted();
         moved->target().count_accepted();
     },
-    [](void* value) noexcept { static_cast<envelope*>(value)->~envelope(); }};
+    [](void* value) noexcept { static_cast<envelope*>(value)->~envelope(); }, false};
 
 std::string name_of(const child_options& options, const actor_type& type, actor_id id) {
     if (!options.name.empty()) return std::string(options.name);
@@ -199,7 +199,7 @@ void actor_cell::drain(dead_letter_reason why) noexcept {
     for (;;) {
         envelope next;  // empty, filled by the channel
         // Unlike a try_receive this doesn't throw where the actor has ended: each of them does.
-        receive_available(receive_.end(), 1, &next, envelope_element.move);
+        receive_available(receive_.end(), 1, &next, envelope_element.move_value);
         if (next.is_empty()) return;
         next.discard(why, nullptr, why == dead_letter_reason::restarted);
     }

@@ -406,14 +406,9 @@ endpoint* channel_handle::clone_endpoint() const {
     return clone;
 }
 
-endpoint& channel_handle::through(const char* verb) const {
-    if (endpoint_ == nullptr) {
-        throw closed_resource_error(
-            fmt::format("{} on an end of a channel that was moved from; use the one that it was "
-                        "moved to",
-                        verb));
-    }
-    return *endpoint_;
+void channel_handle::throw_moved_from(const char* verb) {
+    throw closed_resource_error(fmt::format(
+        "{} on an end of a channel that was moved from; use the one that it was moved to", verb));
 }
 
 void channel_operation::lock() noexcept { (*endpoint_).core().lock().lock(); }
@@ -426,6 +421,8 @@ void channel_operation::unlock() noexcept {
 
 send_operation_base::send_operation_base(endpoint& used) noexcept
     : channel_operation(waits_to_send, used) {}
+
+bool send_operation_base::await_ready() { return start(*this); }
 
 void send_operation_base::prepare(void* value, void* room_for_dropped) noexcept {
     node().slot = value;
@@ -441,12 +438,14 @@ bool send_operation_base::try_now() {
 void send_operation_base::link() noexcept { (*endpoint_).core().enter(node(), *endpoint_); }
 void send_operation_base::unlink() noexcept { (*endpoint_).core().leave(node()); }
 
-void send_operation_base::await_resume() const {
-    if (node().result != wait_result::done) throw_unsent((*endpoint_).core(), node().result);
+void send_operation_base::throw_not_sent() const {
+    throw_unsent((*endpoint_).core(), node().result);
 }
 
 receive_operation_base::receive_operation_base(endpoint& used) noexcept
     : channel_operation(waits_to_receive, used) {}
+
+bool receive_operation_base::await_ready() { return start(*this); }
 
 bool receive_operation_base::try_now() {
     return (*endpoint_).core().decide_receive_locked(*endpoint_, node(), served_);
@@ -455,9 +454,8 @@ bool receive_operation_base::try_now() {
 void receive_operation_base::link() noexcept { (*endpoint_).core().enter(node(), *endpoint_); }
 void receive_operation_base::unlink() noexcept { (*endpoint_).core().leave(node()); }
 
-bool receive_operation_base::received() {
-    if (node().result == wait_result::closed) throw_closed((*endpoint_).core(), "receive");
-    return node().result == wait_result::done;
+void receive_operation_base::throw_closed_end() const {
+    throw_closed((*endpoint_).core(), "receive");
 }
 
 void receive_operation_base::throw_ended() const { throw_end((*endpoint_).core()); }

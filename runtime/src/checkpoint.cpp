@@ -26,7 +26,7 @@ bool checkpoint_operation::await_ready() const {
 // so a deadline that passes meanwhile is met at once.
 void checkpoint_operation::suspend(detail::promise_base& frame) const noexcept {
     detail::worker& worker = *detail::this_worker();
-    detail::task_record& task = *worker.current;
+    detail::task_record& task = *worker.current();
     if (kind_ == kind::cancel_only) {
         worker.unwind_from = &frame;
         return;

@@ -6,8 +6,8 @@
 namespace covey::detail {
 
 // The two halves of a checkpoint, remembered for testing::expect_checkpoints.
-inline constexpr std::uint8_t seen_cancel_point = 1;
-inline constexpr std::uint8_t seen_schedule_point = 2;
+using lowlevel::seen_cancel_point;
+using lowlevel::seen_schedule_point;
 
 inline void note_cancel_point(task_record& task) noexcept {
     task.checkpoints_seen = static_cast<std::uint8_t>(task.checkpoints_seen | seen_cancel_point);

@@ -206,7 +206,7 @@ void nursery_block::child_ended(task_record& task) noexcept {
         joiner = take_out(task);
     }
     // What the record still holds may be destroyed now; nobody is in it any more.
-    this_worker()->current = nullptr;
+    this_worker()->who = nullptr;
     task.drop_reference();
     wake(joiner);
 }

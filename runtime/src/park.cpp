@@ -84,68 +84,18 @@ void refuse_to_block_worker(const char* call, const char* instead) {
                     call, detail::task_name(*task), instead));
 }
 
-// An operation has one value to give and one place in a list.
-void wait_operation::begin() {
-    if (step_ != step::fresh) {
-        throw std::logic_error(fmt::format(
-            "covey: '{}' is awaited a second time, or after it was moved from: call the function "
-            "again for another operation",
-            traits_->verb));
-    }
-    step_ = step::begun;
-}
-
-bool wait_operation::await_ready() {
-    detail::task_record& task = detail::current_task(traits_->verb);
-    begin();
-    if (is_interruptible()) detail::note_cancel_point(task);
-    who = &task;
-    operation = this;
-
-    lock();
-    // Under the lock: whatever is offered after a cancel() has returned comes through this lock
-    // too, so it can't be taken by a task that looked before that.
-    if (is_interruptible() && task.word.is_cancelled()) {
-        unlock();
-        step_ = step::unwind;
-        return false;
-    }
-    try {
-        if (try_now()) {
-            unlock();
-            return decided();
-        }
-    } catch (...) {
-        unlock();
-        throw;
-    }
-    link();
-    if (is_interruptible() && !task.word.arm(*this)) {
-        unlink();
-        unlock();
-        step_ = step::unwind;
-        return false;
-    }
-    step_ = step::park;
-    return false;  // still locked: suspend() unlocks when the resume address is stored
-}
-
-// It didn't have to wait, and its effect stands: what is left is to be fair to others. The yield is
-// no place for a cancellation.
-bool wait_operation::decided() {
-    detail::worker& worker = *detail::this_worker();
-    detail::note_schedule_point(*worker.current);
-    if (worker.budget != 0) {
-        --worker.budget;
-        return true;
-    }
-    step_ = step::yield;
-    return false;
+// Outside a task; or again: an operation has one value to give and one place in a list.
+void wait_operation::refuse_to_start() const {
+    static_cast<void>(detail::current_task(traits_->verb));
+    throw std::logic_error(fmt::format(
+        "covey: '{}' is awaited a second time, or after it was moved from: call the function "
+        "again for another operation",
+        traits_->verb));
 }
 
 void wait_operation::suspend(detail::promise_base& frame) noexcept {
     detail::worker& worker = *detail::this_worker();
-    detail::task_record& task = *worker.current;
+    detail::task_record& task = *worker.current();
     switch (step_) {
         case step::fresh:
         case step::moved:

@@ -171,10 +171,10 @@ checkpoint_watch::~checkpoint_watch() {
 
 void checkpoint_watch::expect_some() const {
     using namespace covey::detail;
-    constexpr std::uint8_t both = seen_cancel_point | seen_schedule_point;
+    constexpr std::uint8_t both = lowlevel::seen_cancel_point | lowlevel::seen_schedule_point;
     if ((task_.checkpoints_seen & both) == both) return;
     const char* missing = task_.checkpoints_seen == 0 ? "no checkpoint"
-                          : (task_.checkpoints_seen & seen_cancel_point) != 0
+                          : (task_.checkpoints_seen & lowlevel::seen_cancel_point) != 0
                               ? "a check for cancellation, but no place where others run"
                               : "a place where others run, but no check for cancellation";
     throw checkpoint_error(

@@ -46,7 +46,8 @@ void worker::run(task_record* first) noexcept {
 }
 
 void worker::run_task(task_record& task) noexcept {
-    current = &task;
+    who = &task;
+    checkpoints_seen = &task.checkpoints_seen;
     budget = yields_every_operation() ? 0 : budget_per_turn;
     ended = false;
     task.phase.store(task_phase::running, lowlevel::order::relaxed);
@@ -58,7 +59,7 @@ void worker::run_task(task_record& task) noexcept {
         frame = unwind_from == nullptr ? next : unwind(*unwind_from);
     }
     if (ended) end_task(task);
-    current = nullptr;
+    who = nullptr;
     if (watch != nullptr) [[unlikely]]
         std::exchange(watch, nullptr)->suspended();
 }
@@ -107,7 +108,7 @@ promise_base* worker::unwind(promise_base& leaf) noexcept {
             return parent;
         }
         if (parent == nullptr) {
-            current->stopped = true;
+            current()->stopped = true;
             ended = true;
             return nullptr;
         }
@@ -124,7 +125,7 @@ void run_parent_next(promise_base& finished) noexcept {
     worker& worker = *this_worker();
     worker.next = finished.to->parent;
     if (worker.next == nullptr) {
-        worker.current->error = std::exchange(finished.error, nullptr);
+        worker.current()->error = std::exchange(finished.error, nullptr);
         worker.ended = true;
     }
 }
@@ -133,10 +134,12 @@ void unwind_next(promise_base& from) noexcept { this_worker()->unwind_from = &fr
 
 task_record* current_task_or_null() noexcept {
     worker* worker = this_worker();
-    return worker == nullptr ? nullptr : worker->current;
+    return worker == nullptr ? nullptr : worker->current();
 }
 
 }  // namespace detail
+
+lowlevel::turn* lowlevel::this_turn() noexcept { return detail::this_worker(); }
 
 void lowlevel::watch_suspension(suspension_watch& watch) noexcept {
     detail::this_worker()->watch = &watch;

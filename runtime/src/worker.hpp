@@ -16,7 +16,7 @@ struct station;
 //           `unwind_from` where to start destroying frames; a task that waits says nothing, because
 //           from then on another worker may already be running it.
 // Threads   Belongs to its thread.
-class worker {
+class worker : public lowlevel::turn {
  public:
     worker(runtime_core& core, unsigned index) noexcept;
 
@@ -26,10 +26,10 @@ class worker {
     // How many operations a task may finish without waiting before it yields to others.
     static constexpr unsigned budget_per_turn = 128;
 
-    task_record* current = nullptr;
+    [[nodiscard]] task_record* current() const noexcept { return static_cast<task_record*>(who); }
+
     promise_base* next = nullptr;
     promise_base* unwind_from = nullptr;
-    unsigned budget = 0;
     bool ended = false;  // the current task's root frame has finished or is destroyed
     lowlevel::suspension_watch* watch = nullptr;  // to be told when the current turn is over
     std::int64_t clock_reading = 0;

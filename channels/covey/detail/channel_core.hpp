@@ -44,8 +44,20 @@ namespace detail {
 struct element_type {
     std::size_t size;
     std::size_t alignment;
-    void (*move)(void* to, void* from) noexcept;  // constructs `to` from `from`, which stays
-    void (*destroy)(void* value) noexcept;
+    void (*move_value)(void* to, void* from) noexcept;
+    void (*destroy_value)(void* value) noexcept;
+    bool is_word = false;  // eight bytes that can be copied as such: most of what is small
+
+    // Constructs `to` from `from`, which stays.
+    void move(void* to, void* from) const noexcept {
+        if (is_word)
+            __builtin_memcpy(to, from, 8);
+        else
+            move_value(to, from);
+    }
+    void destroy(void* value) const noexcept {
+        if (!is_word) destroy_value(value);
+    }
 };
 
 class channel_core;
@@ -123,10 +135,16 @@ class channel_handle {
 
     [[nodiscard]] endpoint* clone_endpoint() const;
     // The open end that an operation goes through; closed_resource_error after a move.
-    [[nodiscard]] endpoint& through(const char* verb) const;
+    [[nodiscard]] endpoint& through(const char* verb) const {
+        if (endpoint_ == nullptr) [[unlikely]]
+            throw_moved_from(verb);
+        return *endpoint_;
+    }
 
  private:
     friend class select_arm;
+
+    [[noreturn]] static void throw_moved_from(const char* verb);
 
     endpoint* endpoint_;  // null: moved from
 };
@@ -145,6 +163,8 @@ inline constexpr std::size_t unbounded_capacity = static_cast<std::size_t>(-1);
 // Base of sending and receiving: holds its endpoint, waits under the channel's lock.
 class channel_operation : public lowlevel::wait_operation {
  protected:
+    friend class lowlevel::wait_operation;
+
     channel_operation(const lowlevel::wait_traits& traits, endpoint& used) noexcept
         : wait_operation(traits), endpoint_(used) {}
     channel_operation(channel_operation&& other) noexcept = default;
@@ -159,20 +179,27 @@ class channel_operation : public lowlevel::wait_operation {
 class send_operation_base : public channel_operation {
  public:
     // Throws what became of the value, if it wasn't delivered.
-    void await_resume() const;
+    void await_resume() const {
+        if (node().result != lowlevel::wait_result::done) [[unlikely]]
+            throw_not_sent();
+    }
 
  protected:
     explicit send_operation_base(endpoint& used) noexcept;
     send_operation_base(send_operation_base&& other) noexcept = default;
 
+    [[nodiscard]] bool await_ready();
     // Before it starts: the value, and room for one that drop_oldest pushes out.
     void prepare(void* value, void* room_for_dropped) noexcept;
     [[nodiscard]] bool has_dropped() const noexcept { return has_dropped_; }
 
  private:
+    friend class lowlevel::wait_operation;
+
     bool try_now() final;
     void link() noexcept final;
     void unlink() noexcept final;
+    [[noreturn]] void throw_not_sent() const;
 
     void* room_for_dropped_ = nullptr;
     bool has_dropped_ = false;
@@ -183,13 +210,21 @@ class receive_operation_base : public channel_operation {
     explicit receive_operation_base(endpoint& used) noexcept;
     receive_operation_base(receive_operation_base&& other) noexcept = default;
 
+    [[nodiscard]] bool await_ready();
     void prepare(void* place) noexcept { node().slot = place; }
     // True: there is a value in the slot. False: the channel has ended. Throws
     // closed_resource_error.
-    [[nodiscard]] bool received();
+    [[nodiscard]] bool received() {
+        if (node().result == lowlevel::wait_result::closed) [[unlikely]]
+            throw_closed_end();
+        return node().result == lowlevel::wait_result::done;
+    }
     [[noreturn]] void throw_ended() const;
 
  private:
+    friend class lowlevel::wait_operation;
+
+    [[noreturn]] void throw_closed_end() const;
     bool try_now() final;
     void link() noexcept final;
     void unlink() noexcept final;

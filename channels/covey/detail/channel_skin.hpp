@@ -14,7 +14,8 @@ template <class T>
 constexpr element_type element_of() {
     return {sizeof(T), alignof(T),
             [](void* to, void* from) noexcept { ::new (to) T(std::move(*static_cast<T*>(from))); },
-            [](void* value) noexcept { static_cast<T*>(value)->~T(); }};
+            [](void* value) noexcept { static_cast<T*>(value)->~T(); },
+            sizeof(T) == 8 && std::is_trivially_copyable_v<T>};
 }
 template <class T>
 inline constexpr element_type element_type_of = element_of<T>();

@@ -113,6 +113,19 @@ class waiter {
     ~waiter() = default;
 };
 
+// What an operation needs of the task that awaits it: the turn that the calling worker has given
+// to a task. Ends when the task waits, yields or ends.
+struct turn {
+    waiter* who = nullptr;                     // the task; null: the worker is between two turns
+    std::uint8_t* checkpoints_seen = nullptr;  // bits: see testing::expect_checkpoints
+    unsigned budget = 0;                       // operations that may still finish without a yield
+};
+inline constexpr std::uint8_t seen_cancel_point = 1;
+inline constexpr std::uint8_t seen_schedule_point = 2;
+
+// The calling thread's turn; null on a thread that is no worker.
+[[nodiscard]] turn* this_turn() noexcept;
+
 // How a wait ended, set by the completer.
 enum class wait_result : std::uint8_t {
     done,    // with what was waited for
@@ -179,7 +192,7 @@ class wait_operation : private wait_node {
     wait_operation(const wait_operation&) = delete;
     wait_operation& operator=(const wait_operation&) = delete;
 
-    [[nodiscard]] bool await_ready();
+    [[nodiscard]] bool await_ready() { return start(*this); }
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> frame) noexcept {
         suspend(frame.promise());
@@ -206,6 +219,11 @@ class wait_operation : private wait_node {
     }
     virtual ~wait_operation() = default;
 
+    // The whole of await_ready(). An operation whose steps are final, called from where they are
+    // defined, makes no virtual call on its way.
+    template <class Steps>
+    [[nodiscard]] bool start(Steps& steps);
+
     virtual void lock() noexcept = 0;
     virtual void unlock() noexcept = 0;  // and wakes whom try_now() completed
     virtual bool try_now() = 0;          // locked; true: decided. May throw
@@ -223,14 +241,67 @@ class wait_operation : private wait_node {
     enum class step : std::uint8_t { fresh, moved, begun, park, yield, unwind };
     class blocked_thread;
 
-    void begin();
-    bool decided();
     bool try_or_queue(blocked_thread& caller);
+    [[noreturn]] void refuse_to_start() const;
+    [[nodiscard]] bool refused() noexcept {
+        step_ = step::unwind;
+        return false;
+    }
+    [[nodiscard]] bool decided(turn& now) noexcept;
     void suspend(detail::promise_base& frame) noexcept;
 
     const wait_traits* traits_;
     step step_ = step::fresh;
 };
+
+template <class Steps>
+bool wait_operation::start(Steps& steps) {
+    turn* const now = this_turn();
+    if (now == nullptr || now->who == nullptr || step_ != step::fresh) [[unlikely]]
+        refuse_to_start();
+    step_ = step::begun;
+    const bool interruptible = is_interruptible();
+    if (interruptible) *now->checkpoints_seen |= seen_cancel_point;
+
+    steps.lock();
+    // Under the lock: whatever is offered after a cancel() has returned comes through this lock
+    // too, so it can't be taken by a task that looked before that.
+    if (interruptible && now->who->word.is_cancelled()) {
+        steps.unlock();
+        return refused();
+    }
+    try {
+        if (steps.try_now()) {
+            steps.unlock();
+            return decided(*now);
+        }
+    } catch (...) {
+        steps.unlock();
+        throw;
+    }
+    who = now->who;
+    operation = this;
+    steps.link();
+    if (interruptible && !who->word.arm(*this)) {
+        steps.unlink();
+        steps.unlock();
+        return refused();
+    }
+    step_ = step::park;
+    return false;  // still locked: suspend() unlocks when the resume address is stored
+}
+
+// It didn't have to wait, and its effect stands: what is left is to be fair to others. The yield is
+// no place for a cancellation.
+inline bool wait_operation::decided(turn& now) noexcept {
+    *now.checkpoints_seen |= seen_schedule_point;
+    if (now.budget != 0) {
+        --now.budget;
+        return true;
+    }
+    step_ = step::yield;
+    return false;
+}
 
 inline bool wait_node::claim() noexcept {
     return !operation->is_interruptible() || who->word.complete(*operation);
