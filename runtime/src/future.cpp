@@ -126,8 +126,7 @@ void future_state_base::check_returned() {
     if (how == child_end::failed) std::rethrow_exception(error);
     if (how == child_end::stopped) {
         throw cancelled_error(
-            fmt::format("task '{}' was cancelled and has no result", task_name(*this)),
-            blame());
+            fmt::format("task '{}' was cancelled and has no result", task_name(*this)), blame());
     }
 }
 

@@ -336,7 +336,7 @@ TEST_CASE("a channel in use takes no memory for a value, whether it waits or not
     });
 }
 
-TEST_CASE("select takes no memory, whether it waits or not; select_any one block") {
+TEST_CASE("select takes no memory, whether it waits or not, select_any one block") {
     support::run_virtual([]() -> covey::task<> {
         auto [tx1, rx1] = covey::open_memory_channel<int>(1);
         auto [tx2, rx2] = covey::open_memory_channel<int>(0);

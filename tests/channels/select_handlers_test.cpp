@@ -69,7 +69,7 @@ TEST_CASE("select gives what the handlers return, in place of each case's own") 
     });
 }
 
-TEST_CASE("a handler that takes an optional is told of the end; another one gets an error (M44)") {
+TEST_CASE("a handler that takes an optional is told of the end, another one gets an error (M44)") {
     run_virtual([]() -> covey::task<> {
         auto [tx, rx] = covey::open_memory_channel<int>(1);
         co_await tx.send(1);
@@ -137,7 +137,7 @@ TEST_CASE("a handler may be a coroutine: it runs in the task that selects") {
     });
 }
 
-TEST_CASE("an error of a handler passes through; its case has taken effect") {
+TEST_CASE("an error of a handler passes through, its case has taken effect") {
     run_virtual([]() -> covey::task<> {
         auto [tx, rx] = covey::open_memory_channel<int>(2);
         for (const bool coroutine : {false, true}) {
