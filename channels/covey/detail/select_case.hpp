@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The cases of a select: what each holds, waits for, and gives. Included by select.hpp.
+// The cases of a select: what each holds, waits for, and gives.
 //
 // A case without a handler has one that gives what select promises. Each says with add() what it
 // waits for, and with arguments() what its handler is called with.
 
-#include <covey/select.hpp>
+#include <covey/channel.hpp>
+#include <covey/clock.hpp>
+#include <covey/detail/select_core.hpp>
 
 #include <concepts>
 #include <memory>
+#include <optional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
 
 namespace covey {
 
@@ -189,60 +196,4 @@ template <class... Cases>
 using select_result = std::variant<result_of_case<Cases>...>;
 
 }  // namespace detail
-
-template <class T>
-detail::receive_case<T, detail::gives_value> receive_from(const receive_channel<T>& rx) {
-    return {rx, detail::gives_value()};
-}
-
-template <class T, class V>
-detail::send_case<T, detail::send_value<T, V>, detail::gives<sent>> send_to(
-    const send_channel<T>& tx, V&& value) {
-    return {tx, std::forward<V>(value), detail::gives<sent>()};
-}
-
-template <class Rep, class Period>
-detail::time_case<duration, detail::gives<elapsed>> after(
-    std::chrono::duration<Rep, Period> length) {
-    return {detail::to_duration(length), detail::gives<elapsed>()};
-}
-
-template <class D>
-detail::time_case<time_point, detail::gives<elapsed>> at(
-    std::chrono::time_point<run_clock, D> when) {
-    return {detail::to_time_point(when), detail::gives<elapsed>()};
-}
-
-inline detail::otherwise_case<detail::gives<would_block>> otherwise() {
-    return detail::otherwise_case(detail::gives<would_block>());
-}
-
-template <class T, class Handler>
-detail::receive_case<T, Handler> on(const receive_channel<T>& rx, Handler handler) {
-    return {rx, std::move(handler)};
-}
-
-template <class T, class V, class Handler>
-detail::send_case<T, detail::send_value<T, V>, Handler> on(const send_channel<T>& tx, V&& value,
-                                                           Handler handler) {
-    return {tx, std::forward<V>(value), std::move(handler)};
-}
-
-template <class Rep, class Period, class Handler>
-detail::time_case<duration, Handler> after(std::chrono::duration<Rep, Period> length,
-                                           Handler handler) {
-    return {detail::to_duration(length), std::move(handler)};
-}
-
-template <class D, class Handler>
-detail::time_case<time_point, Handler> at(std::chrono::time_point<run_clock, D> when,
-                                          Handler handler) {
-    return {detail::to_time_point(when), std::move(handler)};
-}
-
-template <class Handler>
-detail::otherwise_case<Handler> otherwise(Handler handler) {
-    return detail::otherwise_case<Handler>(std::move(handler));
-}
-
 }  // namespace covey

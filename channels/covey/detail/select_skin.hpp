@@ -5,6 +5,7 @@
 // compiled core. Included by select.hpp.
 
 #include <covey/detail/select_case.hpp>
+#include <covey/select.hpp>
 
 #include <algorithm>
 #include <new>
@@ -215,6 +216,61 @@ select_any_operation<T> any_of(const receive_channel<T>* channels, std::size_t c
 }
 
 }  // namespace detail
+
+template <class T>
+detail::receive_case<T, detail::gives_value> receive_from(const receive_channel<T>& rx) {
+    return {rx, detail::gives_value()};
+}
+
+template <class T, class V>
+detail::send_case<T, detail::send_value<T, V>, detail::gives<sent>> send_to(
+    const send_channel<T>& tx, V&& value) {
+    return {tx, std::forward<V>(value), detail::gives<sent>()};
+}
+
+template <class Rep, class Period>
+detail::time_case<duration, detail::gives<elapsed>> after(
+    std::chrono::duration<Rep, Period> length) {
+    return {detail::to_duration(length), detail::gives<elapsed>()};
+}
+
+template <class D>
+detail::time_case<time_point, detail::gives<elapsed>> at(
+    std::chrono::time_point<run_clock, D> when) {
+    return {detail::to_time_point(when), detail::gives<elapsed>()};
+}
+
+inline detail::otherwise_case<detail::gives<would_block>> otherwise() {
+    return detail::otherwise_case(detail::gives<would_block>());
+}
+
+template <class T, class Handler>
+detail::receive_case<T, Handler> on(const receive_channel<T>& rx, Handler handler) {
+    return {rx, std::move(handler)};
+}
+
+template <class T, class V, class Handler>
+detail::send_case<T, detail::send_value<T, V>, Handler> on(const send_channel<T>& tx, V&& value,
+                                                           Handler handler) {
+    return {tx, std::forward<V>(value), std::move(handler)};
+}
+
+template <class Rep, class Period, class Handler>
+detail::time_case<duration, Handler> after(std::chrono::duration<Rep, Period> length,
+                                           Handler handler) {
+    return {detail::to_duration(length), std::move(handler)};
+}
+
+template <class D, class Handler>
+detail::time_case<time_point, Handler> at(std::chrono::time_point<run_clock, D> when,
+                                          Handler handler) {
+    return {detail::to_time_point(when), std::move(handler)};
+}
+
+template <class Handler>
+detail::otherwise_case<Handler> otherwise(Handler handler) {
+    return detail::otherwise_case<Handler>(std::move(handler));
+}
 
 template <class Range>
 auto select_any(const Range& channels) {
