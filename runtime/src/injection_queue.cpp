@@ -32,29 +32,38 @@ injection_queue::~injection_queue() = default;
 
 void injection_queue::push(task_record& task) noexcept {
     count_.fetch_add(1, order::seq_cst);
-    if (has_ring && singles_->bounded_push(&task)) return;
+    if (has_ring && chained_.load(order::relaxed) == 0 && singles_->bounded_push(&task)) return;
     const locked held(lock_);
     chain_.add(task);
+    chained_.store(chain_.count(), order::relaxed);
 }
 
 void injection_queue::push_all(ready_chain& tasks) noexcept {
     const locked held(lock_);
     count_.fetch_add(tasks.count(), order::seq_cst);
     chain_.append(tasks);
+    chained_.store(chain_.count(), order::relaxed);
 }
 
 void injection_queue::take(ready_chain& to, std::size_t most) noexcept {
+    std::size_t taken = take_singles(to, most);
+    if (taken < most && chained_.load(order::relaxed) != 0) {
+        const locked held(lock_);
+        taken += take_singles(to, most - taken);  // what came before the chain grew
+        for (; taken < most && !chain_.empty(); ++taken) to.add(*chain_.take());
+        chained_.store(chain_.count(), order::relaxed);
+    }
+    count_.fetch_sub(taken, order::seq_cst);
+}
+
+std::size_t injection_queue::take_singles(ready_chain& to, std::size_t most) noexcept {
     std::size_t taken = 0;
     task_record* single = nullptr;
     while (has_ring && taken < most && singles_->pop(single)) {
         to.add(*single);
         ++taken;
     }
-    if (taken < most) {
-        const locked held(lock_);
-        for (; taken < most && !chain_.empty(); ++taken) to.add(*chain_.take());
-    }
-    count_.fetch_sub(taken, order::seq_cst);
+    return taken;
 }
 
 }  // namespace covey::detail

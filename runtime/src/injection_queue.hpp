@@ -13,6 +13,8 @@ namespace covey::detail {
 //
 // What       A lock-free queue of fixed size for single tasks, so that a host's thread never waits
 //            for a worker; behind it a chain under a lock, for what doesn't fit and for crowds.
+// Order      What one thread puts in comes out in that order: while there is a chain, everything
+//            new goes to its end, and the singles are taken first.
 // Invariant  looks_empty() is true only if nothing was put in that its caller could know of: a
 //            task is counted before it can be found.
 class injection_queue {
@@ -35,11 +37,14 @@ class injection_queue {
  private:
     class ring;  // hides a heavy header
 
+    std::size_t take_singles(ready_chain& to, std::size_t most) noexcept;
+
     const std::unique_ptr<ring> singles_;
     lowlevel::atomic<std::size_t> count_{0};
 
     lowlevel::spin_lock lock_;
-    ready_chain chain_;  // guarded by lock_
+    ready_chain chain_;                         // guarded by lock_
+    lowlevel::atomic<std::size_t> chained_{0};  // its length; written under lock_
 };
 
 }  // namespace covey::detail

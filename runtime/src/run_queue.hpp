@@ -41,6 +41,12 @@ class alignas(64) run_queue {
         return true;
     }
 
+    // Owner: how many pushes will certainly find room.
+    [[nodiscard]] std::size_t room() const noexcept {
+        return capacity -
+               (tail_.load(lowlevel::order::relaxed) - head_.load(lowlevel::order::acquire));
+    }
+
     // Owner.
     [[nodiscard]] task_record* pop() noexcept {
         if (task_record* task = front_.load(lowlevel::order::relaxed)) {

@@ -113,9 +113,7 @@ task_record* scheduler::pop(station& own) noexcept {
 
 scheduler::turn scheduler::next(station& own) noexcept {
     ++own.turns;
-    if (own.turns % turns_per_injected == 0 && !injected_.looks_empty()) {
-        if (task_record* task = take_injected(own)) return {task, false, false};
-    }
+    if (own.turns % turns_per_injected == 0 && !injected_.looks_empty()) queue_injected(own);
     if ((!has_real_clock_ || own.turns % turns_per_clock_reading == 0) && timers_are_due())
         return {nullptr, false, false};
     if (task_record* task = pop(own)) {
@@ -136,18 +134,22 @@ scheduler::turn scheduler::find_work(station& own) noexcept {
     }
 }
 
-// One to run and, if the own queue is empty, a fair share of the others.
+// The own queue is empty.
 task_record* scheduler::take_injected(station& own) noexcept {
     if (injected_.looks_empty()) return nullptr;
-    if (order_.is_seeded()) return pop(own);
-    std::size_t share = 1;
-    if (own.queue.count() == 0)
-        share = std::min(injected_.count() / stations_.size() + 1, largest_batch);
+    if (!order_.is_seeded()) queue_injected(own);
+    return pop(own);
+}
+
+// A fair share of the injected tasks goes behind the own ones: what a thread has put in stays in
+// its order.
+void scheduler::queue_injected(station& own) noexcept {
+    if (order_.is_seeded()) return;  // they come with the next batch
+    const std::size_t share =
+        std::min({injected_.count() / stations_.size() + 1, largest_batch, own.queue.room()});
     ready_chain batch;
     injected_.take(batch, share);
-    task_record* first = batch.take();
     while (task_record* task = batch.take()) static_cast<void>(own.queue.push(*task));
-    return first;
 }
 
 // At most half of the workers search, and none for longer than a task has to age.
