@@ -22,6 +22,22 @@ using lowlevel::wait_node;
 using lowlevel::wait_result;
 using lowlevel::wake_list;
 
+namespace {
+
+endpoint& end_of(const wait_node& node) noexcept { return *static_cast<endpoint*>(node.through); }
+
+// What the operation will say needs the channel's name, when its handle may be gone.
+void keep_end(wait_node& node, endpoint& through) noexcept {
+    if (!std::exchange(node.holds_through, true)) through.add_reference();
+}
+
+void end_without_value(wait_node& node, endpoint& through, wait_result how) noexcept {
+    keep_end(node, through);
+    node.result = how;
+}
+
+}  // namespace
+
 channel_core::channel_core(const element_type& type, std::size_t capacity, overflow policy,
                            const std::source_location& place)
     : type_(type), capacity_(capacity), policy_(policy), place_(place), buffer_(type) {}
@@ -93,30 +109,31 @@ channel_core::received channel_core::try_receive_locked(const endpoint& through,
     return received::would_block;
 }
 
-bool channel_core::decide_send_locked(const endpoint& through, wait_node& node,
-                                      void* room_for_dropped, bool& has_dropped,
-                                      wait_node*& served) {
+bool channel_core::decide_send_locked(endpoint& through, wait_node& node, void* room_for_dropped,
+                                      bool& has_dropped, wait_node*& served) {
     send_request request{node.slot, room_for_dropped};
     const sent outcome = try_send_locked(through, request, served);
     has_dropped = request.has_dropped;
-    switch (outcome) {
-        case sent::would_block: return false;
-        case sent::yes: node.result = wait_result::done; break;
-        case sent::closed: node.result = wait_result::closed; break;
-        case sent::broken: node.result = wait_result::broken; break;
-        case sent::full: node.result = wait_result::full; break;
-    }
+    if (outcome == sent::would_block) return false;
+    if (outcome == sent::yes) [[likely]]
+        node.result = wait_result::done;
+    else
+        end_without_value(node, through,
+                          outcome == sent::closed   ? wait_result::closed
+                          : outcome == sent::broken ? wait_result::broken
+                                                    : wait_result::full);
     return true;
 }
 
-bool channel_core::decide_receive_locked(const endpoint& through, wait_node& node,
+bool channel_core::decide_receive_locked(endpoint& through, wait_node& node,
                                          wait_node*& served) noexcept {
-    switch (try_receive_locked(through, node.slot, served)) {
-        case received::would_block: return false;
-        case received::yes: node.result = wait_result::done; break;
-        case received::closed: node.result = wait_result::closed; break;
-        case received::ended: node.result = wait_result::ended; break;
-    }
+    const received outcome = try_receive_locked(through, node.slot, served);
+    if (outcome == received::would_block) return false;
+    if (outcome == received::yes) [[likely]]
+        node.result = wait_result::done;
+    else
+        end_without_value(node, through,
+                          outcome == received::closed ? wait_result::closed : wait_result::ended);
     return true;
 }
 
@@ -146,12 +163,6 @@ wait_node* channel_core::admit_sender_locked() noexcept {
     return sender;
 }
 
-namespace {
-
-endpoint& end_of(const wait_node& node) noexcept { return *static_cast<endpoint*>(node.through); }
-
-}  // namespace
-
 void channel_core::enter(wait_node& node, endpoint& through) noexcept {
     node.through = &through;
     ++through.waiting_;
@@ -168,8 +179,10 @@ void channel_core::leave(wait_node& node) noexcept {
 // Whoever was cancelled meanwhile is passed over: its worker finds the node out of the list.
 wait_node* channel_core::claim_first(wait_list& waiting) noexcept {
     while (wait_node* first = waiting.pop_front()) {
-        --end_of(*first).waiting_;
+        endpoint& through = end_of(*first);
+        --through.waiting_;
         if (first->claim()) return first;
+        keep_end(*first, through);
     }
     return nullptr;
 }
@@ -223,6 +236,7 @@ void channel_core::end_waits_locked(wait_list& waiting, const endpoint* only_thr
         next = waiting.after(*node);
         if (only_through != nullptr && node->through != only_through) continue;
         leave(*node);
+        keep_end(*node, end_of(*node));
         if (!node->claim()) continue;
         node->result = result;
         woken.add(*node);
@@ -297,6 +311,10 @@ std::string channel_core::name() const {
     std::string_view file = place_.file_name();
     file.remove_prefix(file.rfind('/') + 1);
     return fmt::format("channel {}:{}", file, place_.line());
+}
+
+void count_operations_of_turn() noexcept {
+    if (lowlevel::turn* now = lowlevel::this_turn()) now->pay();
 }
 
 void endpoint::destroy() noexcept {
@@ -383,6 +401,7 @@ endpoint_pair channel_core::make(const element_type& type, std::size_t capacity,
 
 channel_handle::~channel_handle() {
     if (endpoint_ == nullptr) return;
+    count_operations_of_turn();
     endpoint_->core().close(*endpoint_);
     endpoint_->drop_reference();
 }
@@ -411,11 +430,47 @@ void channel_handle::throw_moved_from(const char* verb) {
         "{} on an end of a channel that was moved from; use the one that it was moved to", verb));
 }
 
-void channel_operation::lock() noexcept { (*endpoint_).core().lock().lock(); }
+channel_operation::channel_operation(const lowlevel::wait_traits& traits, endpoint& used) noexcept
+    : wait_operation(traits), endpoint_(&used) {
+    if (lowlevel::turn* now = lowlevel::this_turn()) [[likely]] {
+        now->owe(used);
+    } else {
+        used.add_reference();
+        node().holds_through = true;
+    }
+}
+
+// Before it starts, so the new one owes or holds what the old one did.
+channel_operation::channel_operation(channel_operation&& other) noexcept
+    : wait_operation(std::move(other)), endpoint_(std::exchange(other.endpoint_, nullptr)) {
+    node().holds_through = std::exchange(other.node().holds_through, false);
+}
+
+void channel_operation::let_go() noexcept {
+    if (endpoint_ == nullptr) return;
+    if (!node().holds_through) {
+        lowlevel::turn* now = lowlevel::this_turn();
+        if (now != nullptr && now->cancel_debt(*endpoint_)) return;
+    }
+    endpoint_->drop_reference();
+}
+
+void channel_operation::begin(lowlevel::turn& now) noexcept {
+    if (!node().holds_through) node().holds_through = !now.cancel_debt(*endpoint_);
+    now.pay();
+}
+
+void channel_operation::count_before_start() noexcept {
+    if (!is_fresh() || node().holds_through) return;
+    if (lowlevel::turn* now = lowlevel::this_turn()) now->pay();
+    node().holds_through = true;
+}
+
+void channel_operation::lock() noexcept { core().lock().lock(); }
 
 void channel_operation::unlock() noexcept {
     lowlevel::wait_node* served = std::exchange(served_, nullptr);
-    (*endpoint_).core().lock().unlock();
+    core().lock().unlock();
     if (served != nullptr) served->wake();
 }
 
@@ -435,12 +490,10 @@ bool send_operation_base::try_now() {
         .decide_send_locked(*endpoint_, node(), room_for_dropped_, has_dropped_, served_);
 }
 
-void send_operation_base::link() noexcept { (*endpoint_).core().enter(node(), *endpoint_); }
-void send_operation_base::unlink() noexcept { (*endpoint_).core().leave(node()); }
+void send_operation_base::link() noexcept { core().enter(node(), *endpoint_); }
+void send_operation_base::unlink() noexcept { core().leave(node()); }
 
-void send_operation_base::throw_not_sent() const {
-    throw_unsent((*endpoint_).core(), node().result);
-}
+void send_operation_base::throw_not_sent() const { throw_unsent(core(), node().result); }
 
 receive_operation_base::receive_operation_base(endpoint& used) noexcept
     : channel_operation(waits_to_receive, used) {}
@@ -448,19 +501,20 @@ receive_operation_base::receive_operation_base(endpoint& used) noexcept
 bool receive_operation_base::await_ready() { return start(*this); }
 
 bool receive_operation_base::try_now() {
-    return (*endpoint_).core().decide_receive_locked(*endpoint_, node(), served_);
+    return core().decide_receive_locked(*endpoint_, node(), served_);
 }
 
-void receive_operation_base::link() noexcept { (*endpoint_).core().enter(node(), *endpoint_); }
-void receive_operation_base::unlink() noexcept { (*endpoint_).core().leave(node()); }
+void receive_operation_base::link() noexcept { core().enter(node(), *endpoint_); }
+void receive_operation_base::unlink() noexcept { core().leave(node()); }
 
-void receive_operation_base::throw_closed_end() const {
-    throw_closed((*endpoint_).core(), "receive");
-}
+void receive_operation_base::throw_closed_end() const { throw_closed(core(), "receive"); }
 
-void receive_operation_base::throw_ended() const { throw_end((*endpoint_).core()); }
+void receive_operation_base::throw_ended() const { throw_end(core()); }
 
+// A value may be, or hold, an operation that this turn has made: it is counted before others get
+// it.
 bool try_send_now(endpoint& used, void* value, void* room_for_dropped, bool& has_dropped) {
+    count_operations_of_turn();
     channel_core& core = used.core();
     channel_core::send_request request{value, room_for_dropped};
     wait_node* served = nullptr;
@@ -482,6 +536,7 @@ bool try_send_now(endpoint& used, void* value, void* room_for_dropped, bool& has
 }
 
 bool force_send(endpoint& used, void* value) {
+    count_operations_of_turn();
     channel_core& core = used.core();
     wait_node* served = nullptr;
     auto sent = channel_core::sent::closed;

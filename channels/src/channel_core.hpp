@@ -48,10 +48,10 @@ class channel_core {
                                               lowlevel::wait_node*& served) noexcept;
 
     // The same for an operation: true: it is over, and its node knows how.
-    [[nodiscard]] bool decide_send_locked(const endpoint& through, lowlevel::wait_node& node,
+    [[nodiscard]] bool decide_send_locked(endpoint& through, lowlevel::wait_node& node,
                                           void* room_for_dropped, bool& has_dropped,
                                           lowlevel::wait_node*& served);
-    [[nodiscard]] bool decide_receive_locked(const endpoint& through, lowlevel::wait_node& node,
+    [[nodiscard]] bool decide_receive_locked(endpoint& through, lowlevel::wait_node& node,
                                              lowlevel::wait_node*& served) noexcept;
     // Whether it may be over at once. It isn't, if all who wait on the other side are cancelled.
     [[nodiscard]] bool may_send_locked(const endpoint& through) const noexcept;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <covey/detail/channel_core.hpp>
+#include <covey/lowlevel/assert.hpp>
 
 #include <cstddef>
 
@@ -19,14 +20,29 @@ class ring {
     [[nodiscard]] std::size_t count() const noexcept { return count_; }
 
     // Room for one more value, at most `limit` altogether. Throws std::bad_alloc, nothing changed.
-    void make_room(std::size_t limit);
+    void make_room(std::size_t limit) {
+        if (count_ == slots_) [[unlikely]]
+            grow(limit);
+    }
     // Room has been made.
-    void push(void* value) noexcept;
+    void push(void* value) noexcept {
+        COVEY_ASSERT(count_ < slots_, "a value is pushed where no room was made");
+        type_->move(place(count_), value);
+        ++count_;
+    }
     // Moves the oldest one to `to`.
-    void pop(void* to) noexcept;
+    void pop(void* to) noexcept {
+        type_->move(to, front());
+        drop_front();
+    }
     // The oldest one, and its end after somebody has moved from it.
     [[nodiscard]] void* front() noexcept { return place(0); }
-    void drop_front() noexcept;
+    void drop_front() noexcept {
+        type_->destroy(front());
+        first_ = first_ + 1 == slots_ ? 0 : first_ + 1;
+        if (--count_ == 0) [[unlikely]]
+            give_back_large_storage();
+    }
     // Moves the oldest one to the end, as the newest.
     void rotate() noexcept;
 
@@ -34,7 +50,13 @@ class ring {
     void swap(ring& other) noexcept;
 
  private:
-    [[nodiscard]] void* place(std::size_t index) const noexcept;
+    [[nodiscard]] void* place(std::size_t index) const noexcept {
+        std::size_t at = first_ + index;
+        if (at >= slots_) at -= slots_;
+        return storage_ + at * type_->size;
+    }
+    void grow(std::size_t limit);
+    void give_back_large_storage() noexcept;
     void release_storage() noexcept;
 
     const element_type* type_;

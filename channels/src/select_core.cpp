@@ -95,6 +95,7 @@ bool select_core::begin(void* place, lowlevel::wait_timer* timer) noexcept {
 
 void select_core::add(select_arm& arm, std::size_t number) noexcept {
     arm.operation = this;
+    arm.holds_through = true;
     arm.number_ = number;
     (last_ == nullptr ? first_ : last_->next_) = &arm;
     last_ = &arm;

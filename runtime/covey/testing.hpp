@@ -139,7 +139,8 @@ class checkpoint_watch {
 
  private:
     covey::detail::task_record& task_;
-    std::uint8_t before_;
+    std::uint8_t seen_before_;
+    bool was_watched_;
 };
 
 namespace detail {

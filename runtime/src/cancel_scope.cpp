@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <covey/cancel_scope.hpp>
 
-#include "checkpoints.hpp"
 #include "scope_tree.hpp"
 #include "worker.hpp"
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <covey/checkpoint.hpp>
 
-#include "checkpoints.hpp"
 #include "runtime_core.hpp"
 #include "worker.hpp"
 
@@ -16,8 +15,8 @@ constexpr lowlevel::wait_traits waits_for_time{"sleep"};
 }  // namespace
 
 bool checkpoint_operation::await_ready() const {
-    detail::task_record& task = detail::current_task("checkpoint");
-    detail::note_cancel_point(task);
+    const detail::task_record& task = detail::current_task("checkpoint");
+    lowlevel::this_turn()->note_checkpoint(lowlevel::seen_cancel_point);
     if (kind_ == kind::full) return false;
     return !task.word.is_cancelled();
 }
@@ -31,7 +30,7 @@ void checkpoint_operation::suspend(detail::promise_base& frame) const noexcept {
         worker.unwind_from = &frame;
         return;
     }
-    detail::note_schedule_point(task);
+    worker.note_checkpoint(lowlevel::seen_schedule_point);
     task.leaf = &frame;
     task.at_checkpoint = true;
     task.wake();

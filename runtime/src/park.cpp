@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <covey/lowlevel/park.hpp>
 
-#include "checkpoints.hpp"
 #include "runtime_core.hpp"
 #include "worker.hpp"
 
@@ -84,6 +83,8 @@ void refuse_to_block_worker(const char* call, const char* instead) {
                     call, detail::task_name(*task), instead));
 }
 
+bool wait_operation::await_ready() { return start(*this); }
+
 // Outside a task; or again: an operation has one value to give and one place in a list.
 void wait_operation::refuse_to_start() const {
     static_cast<void>(detail::current_task(traits_->verb));
@@ -107,7 +108,7 @@ void wait_operation::suspend(detail::promise_base& frame) noexcept {
             task.core->scheduler().enqueue(task);
             return;
         case step::park:
-            detail::note_schedule_point(task);
+            worker.note_checkpoint(seen_schedule_point);
             task.leaf = &frame;
             task.place.store(frame.place, order::relaxed);
             task.waits_for.store(traits_, order::relaxed);

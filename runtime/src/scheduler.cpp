@@ -66,6 +66,7 @@ scheduler::~scheduler() {
 void scheduler::enqueue(task_record& task) noexcept {
     worker* here = this_worker();
     if (here != nullptr && &here->core() == task.core) {
+        here->pay();
         push(here->station(), task);
         return;
     }
@@ -77,6 +78,7 @@ void scheduler::enqueue(task_record& task) noexcept {
 void scheduler::enqueue_all(ready_chain& tasks) noexcept {
     if (tasks.empty()) return;
     worker* here = this_worker();
+    if (here != nullptr) here->pay();
     if (here != nullptr && &here->core() == tasks.first()->core && tasks.count() <= largest_batch) {
         while (task_record* task = tasks.take()) push(here->station(), *task);
         return;

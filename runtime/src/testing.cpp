@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <covey/testing.hpp>
 
-#include "checkpoints.hpp"
 #include "runtime_core.hpp"
 #include "worker.hpp"
 
@@ -161,12 +160,16 @@ sequencer::turn sequencer::turn_wait::await_resume() {
 }
 
 checkpoint_watch::checkpoint_watch()
-    : task_(covey::detail::current_task("expect_checkpoints")), before_(task_.checkpoints_seen) {
-    task_.checkpoints_seen = 0;
+    : task_(covey::detail::current_task("expect_checkpoints")),
+      seen_before_(std::exchange(task_.checkpoints_seen, std::uint8_t{0})),
+      was_watched_(std::exchange(task_.is_watched, true)) {
+    lowlevel::this_turn()->checkpoints_seen = &task_.checkpoints_seen;
 }
 
 checkpoint_watch::~checkpoint_watch() {
-    task_.checkpoints_seen = static_cast<std::uint8_t>(task_.checkpoints_seen | before_);
+    task_.checkpoints_seen = static_cast<std::uint8_t>(task_.checkpoints_seen | seen_before_);
+    task_.is_watched = was_watched_;
+    if (!was_watched_) lowlevel::this_turn()->checkpoints_seen = nullptr;
 }
 
 void checkpoint_watch::expect_some() const {

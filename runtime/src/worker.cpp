@@ -14,12 +14,13 @@ namespace detail {
 
 namespace {
 
-thread_local worker* worker_of_thread = nullptr;
 lowlevel::atomic<bool> yield_every_operation{false};
 
 }  // namespace
 
-[[gnu::noinline]] worker* this_worker() noexcept { return worker_of_thread; }
+[[gnu::noinline]] worker* this_worker() noexcept {
+    return static_cast<worker*>(lowlevel::turn_of_thread);
+}
 
 bool yields_every_operation() noexcept {
     return yield_every_operation.load(lowlevel::order::relaxed);
@@ -30,24 +31,24 @@ worker::worker(runtime_core& core, unsigned number) noexcept
 
 void worker::run(task_record* first) noexcept {
     const frame_pool::worker_life pooling;
-    worker_of_thread = this;
+    lowlevel::turn_of_thread = this;
     clock_reading = core_.now();
     if (first != nullptr) run_task(*first);
     for (;;) {
-        const scheduler::turn turn = core_.scheduler().next(station_);
-        if (turn.stopped) break;
-        if (turn.has_waited) clock_reading = core_.now();
-        if (turn.task != nullptr)
-            run_task(*turn.task);
+        const scheduler::turn given = core_.scheduler().next(station_);
+        if (given.stopped) break;
+        if (given.has_waited) clock_reading = core_.now();
+        if (given.task != nullptr)
+            run_task(*given.task);
         else
             core_.fire_due_timers();
     }
-    worker_of_thread = nullptr;
+    lowlevel::turn_of_thread = nullptr;
 }
 
 void worker::run_task(task_record& task) noexcept {
     who = &task;
-    checkpoints_seen = &task.checkpoints_seen;
+    checkpoints_seen = task.is_watched ? &task.checkpoints_seen : nullptr;
     budget = yields_every_operation() ? 0 : budget_per_turn;
     ended = false;
     task.phase.store(task_phase::running, lowlevel::order::relaxed);
@@ -58,7 +59,10 @@ void worker::run_task(task_record& task) noexcept {
         // A task that waits now may be running elsewhere: only the worker's own members are safe.
         frame = unwind_from == nullptr ? next : unwind(*unwind_from);
     }
-    if (ended) end_task(task);
+    if (ended) {
+        pay();
+        end_task(task);
+    }
     who = nullptr;
     if (watch != nullptr) [[unlikely]]
         std::exchange(watch, nullptr)->suspended();
@@ -139,7 +143,9 @@ task_record* current_task_or_null() noexcept {
 
 }  // namespace detail
 
-lowlevel::turn* lowlevel::this_turn() noexcept { return detail::this_worker(); }
+constinit thread_local lowlevel::turn* lowlevel::turn_of_thread = nullptr;
+
+[[gnu::noinline]] lowlevel::turn* lowlevel::this_turn() noexcept { return turn_of_thread; }
 
 void lowlevel::watch_suspension(suspension_watch& watch) noexcept {
     detail::this_worker()->watch = &watch;

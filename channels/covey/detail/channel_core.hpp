@@ -5,8 +5,11 @@
 //
 // What      element_type tells the core how to move and destroy; endpoint is one open end, which
 //           handles and pending operations share; channel_operation waits on a channel.
-// Lifetime  An endpoint is counted by its handle and by the operations made from it; a channel by
-//           its endpoints. So an operation holds the channel, not the handle.
+// Lifetime  An endpoint is kept by its handle and by the operations made from it; a channel by
+//           its endpoints. So an operation holds the channel, not the handle. But it is counted
+//           only where it must be: made in a task, the turn owes the count until the operation
+//           starts. A value that comes or goes needs the endpoint no more. While it waits it stands
+//           in the channel's list, and whoever takes it out for another reason counts it then.
 
 #include <covey/fwd.hpp>
 #include <covey/lowlevel/park.hpp>
@@ -63,7 +66,7 @@ struct element_type {
 class channel_core;
 
 // One open end of a channel: what a handle points to. Its lock is the channel's.
-class endpoint {
+class endpoint : public lowlevel::reference_count {
  public:
     enum class side : bool { send, receive };
 
@@ -71,9 +74,8 @@ class endpoint {
     endpoint(const endpoint&) = delete;
     endpoint& operator=(const endpoint&) = delete;
 
-    void add_reference() noexcept { references_.fetch_add(1, lowlevel::order::relaxed); }
     void drop_reference() noexcept {
-        if (references_.fetch_sub(1, lowlevel::order::acq_rel) == 1) destroy();
+        if (remove_reference()) destroy();
     }
 
     [[nodiscard]] channel_core& core() const noexcept { return core_; }
@@ -89,7 +91,6 @@ class endpoint {
     const side side_;
     bool closed_ = false;      // guarded by the channel's lock, like the next one
     std::size_t waiting_ = 0;  // operations that wait through this end
-    lowlevel::atomic<std::uint32_t> references_{1};
 };
 
 // Keeps an endpoint, and so its channel, but doesn't keep it open.
@@ -110,11 +111,16 @@ class endpoint_reference {
     endpoint* endpoint_;
 };
 
+// Before an end, or an operation, can be somebody else's: what this turn has made is counted.
+void count_operations_of_turn() noexcept;
+
 // The untyped part of a handle: owns one open end, and closes it.
 class channel_handle {
  public:
     channel_handle(channel_handle&& other) noexcept
-        : endpoint_(std::exchange(other.endpoint_, nullptr)) {}
+        : endpoint_(std::exchange(other.endpoint_, nullptr)) {
+        count_operations_of_turn();
+    }
     channel_handle& operator=(channel_handle&& other) noexcept {
         channel_handle taken(std::move(other));
         std::swap(endpoint_, taken.endpoint_);
@@ -165,15 +171,25 @@ class channel_operation : public lowlevel::wait_operation {
  protected:
     friend class lowlevel::wait_operation;
 
-    channel_operation(const lowlevel::wait_traits& traits, endpoint& used) noexcept
-        : wait_operation(traits), endpoint_(used) {}
-    channel_operation(channel_operation&& other) noexcept = default;
+    channel_operation(const lowlevel::wait_traits& traits, endpoint& used) noexcept;
+    channel_operation(channel_operation&& other) noexcept;
+    ~channel_operation() override {
+        if (is_fresh() || node().holds_through) let_go();
+    }
 
+    void begin(lowlevel::turn& now) noexcept;
     void lock() noexcept final;
     void unlock() noexcept final;  // and wakes whom the operation has served
 
-    endpoint_reference endpoint_;
+    [[nodiscard]] channel_core& core() const noexcept { return endpoint_->core(); }
+    // For one that uses its end after a value has come.
+    void count_before_start() noexcept;
+
+    endpoint* endpoint_;  // null: moved from
     lowlevel::wait_node* served_ = nullptr;
+
+ private:
+    void let_go() noexcept;
 };
 
 class send_operation_base : public channel_operation {

@@ -163,6 +163,7 @@ class [[nodiscard]] receive_many_operation final : public receiving<T> {
     // of memory.
     bool await_ready() {
         values_.reserve(1);
+        this->count_before_start();
         return receiving<T>::await_ready();
     }
     std::vector<T> await_resume() {

@@ -83,7 +83,8 @@ class task_record : public lowlevel::waiter, public sibling_hook {
     bool started = false;
     bool stopped = false;               // ended by a cancellation
     bool failed = false;                // ended by an error, which its nursery has
-    std::uint8_t checkpoints_seen = 0;  // bits: see testing::expect_checkpoints
+    bool is_watched = false;            // by testing::expect_checkpoints
+    std::uint8_t checkpoints_seen = 0;  // while it is
 
     // Owned by the chain that the task is in.
     task_record* next_ready = nullptr;

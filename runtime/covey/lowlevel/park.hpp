@@ -113,17 +113,61 @@ class waiter {
     ~waiter() = default;
 };
 
+// How many keep an object. One of them may be owed by a turn: see turn::owe().
+class reference_count {
+ public:
+    void add_reference() noexcept { references_.fetch_add(1, order::relaxed); }
+    // True: it was the last one.
+    [[nodiscard]] bool remove_reference() noexcept {
+        return references_.fetch_sub(1, order::acq_rel) == 1;
+    }
+
+ private:
+    atomic<std::uint32_t> references_{1};
+};
+
+// The two halves of a checkpoint.
+inline constexpr std::uint8_t seen_cancel_point = 1;
+inline constexpr std::uint8_t seen_schedule_point = 2;
+
 // What an operation needs of the task that awaits it: the turn that the calling worker has given
 // to a task. Ends when the task waits, yields or ends.
 struct turn {
     waiter* who = nullptr;                     // the task; null: the worker is between two turns
-    std::uint8_t* checkpoints_seen = nullptr;  // bits: see testing::expect_checkpoints
     unsigned budget = 0;                       // operations that may still finish without a yield
-};
-inline constexpr std::uint8_t seen_cancel_point = 1;
-inline constexpr std::uint8_t seen_schedule_point = 2;
+    reference_count* owed = nullptr;           // has a keeper more than its count says
+    std::uint8_t* checkpoints_seen = nullptr;  // bits; null: nobody wants to know
 
-// The calling thread's turn; null on a thread that is no worker.
+    // For testing::expect_checkpoints.
+    void note_checkpoint(std::uint8_t half) noexcept {
+        if (checkpoints_seen != nullptr) [[unlikely]]
+            *checkpoints_seen = static_cast<std::uint8_t>(*checkpoints_seen | half);
+    }
+
+    // Most operations are awaited where they are made, and keep their object for the length of one
+    // expression. So the count is raised only when it may matter: when a second one is made, the
+    // object's owner goes, another task gets a chance to run, or the turn ends.
+    void owe(reference_count& count) noexcept {
+        pay();
+        owed = &count;
+    }
+    void pay() noexcept {
+        if (owed == nullptr) return;
+        owed->add_reference();
+        owed = nullptr;
+    }
+    // The keeper goes, or counts itself in another way. True: it was not counted.
+    [[nodiscard]] bool cancel_debt(const reference_count& count) noexcept {
+        if (owed != &count) return false;
+        owed = nullptr;
+        return true;
+    }
+};
+
+// The calling thread's turn; null on a thread that is no worker. The variable itself is for
+// functions that are never part of a coroutine, where its address could be kept across a
+// suspension.
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local turn* turn_of_thread;
 [[nodiscard]] turn* this_turn() noexcept;
 
 // How a wait ended, set by the completer.
@@ -148,6 +192,7 @@ class wait_node : public list_hook {
     void* slot = nullptr;     // where a value is put or found
     void* through = nullptr;  // the handle that was used, where handles matter
     wait_result result = wait_result::done;
+    bool holds_through = false;  // counted for this node, and its owner lets go of it
 
     // Completer, holding the lock, node unlinked: true when this wait is now over.
     [[nodiscard]] bool claim() noexcept;
@@ -192,7 +237,7 @@ class wait_operation : private wait_node {
     wait_operation(const wait_operation&) = delete;
     wait_operation& operator=(const wait_operation&) = delete;
 
-    [[nodiscard]] bool await_ready() { return start(*this); }
+    [[nodiscard]] bool await_ready();
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> frame) noexcept {
         suspend(frame.promise());
@@ -224,12 +269,16 @@ class wait_operation : private wait_node {
     template <class Steps>
     [[nodiscard]] bool start(Steps& steps);
 
+    // The task has begun to await it: what the turn owes is paid before others may see the task.
+    void begin(turn& now) noexcept { now.pay(); }
     virtual void lock() noexcept = 0;
     virtual void unlock() noexcept = 0;  // and wakes whom try_now() completed
     virtual bool try_now() = 0;          // locked; true: decided. May throw
     virtual void link() noexcept = 0;    // locked; puts node() into a list
     virtual void unlink() noexcept = 0;  // locked; takes node() out again, if it is still in
 
+    // It has been made and not awaited.
+    [[nodiscard]] bool is_fresh() const noexcept { return step_ == step::fresh; }
     // After await_ready() gave false: a cancellation was there first, and nothing was tried or
     // kept.
     [[nodiscard]] bool was_refused() const noexcept { return step_ == step::unwind; }
@@ -256,12 +305,13 @@ class wait_operation : private wait_node {
 
 template <class Steps>
 bool wait_operation::start(Steps& steps) {
-    turn* const now = this_turn();
+    turn* const now = turn_of_thread;
     if (now == nullptr || now->who == nullptr || step_ != step::fresh) [[unlikely]]
         refuse_to_start();
     step_ = step::begun;
+    steps.begin(*now);
     const bool interruptible = is_interruptible();
-    if (interruptible) *now->checkpoints_seen |= seen_cancel_point;
+    if (interruptible) now->note_checkpoint(seen_cancel_point);
 
     steps.lock();
     // Under the lock: whatever is offered after a cancel() has returned comes through this lock
@@ -294,7 +344,7 @@ bool wait_operation::start(Steps& steps) {
 // It didn't have to wait, and its effect stands: what is left is to be fair to others. The yield is
 // no place for a cancellation.
 inline bool wait_operation::decided(turn& now) noexcept {
-    *now.checkpoints_seen |= seen_schedule_point;
+    now.note_checkpoint(seen_schedule_point);
     if (now.budget != 0) {
         --now.budget;
         return true;
