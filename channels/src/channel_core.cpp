@@ -42,9 +42,19 @@ channel_core::channel_core(const element_type& type, std::size_t capacity, overf
                            const std::source_location& place)
     : type_(type), capacity_(capacity), policy_(policy), place_(place), buffer_(type) {}
 
-// The whole of sending, in the order of M10; send() is this plus parking.
-channel_core::sent channel_core::try_send_locked(const endpoint& through, send_request& request,
-                                                 wait_node*& served) {
+// The whole of sending, in the order of M10; send() is this plus parking. First what nearly always
+// happens: nobody waits, and there is room.
+inline channel_core::sent channel_core::try_send_locked(const endpoint& through,
+                                                        send_request& request, wait_node*& served) {
+    const bool is_plain = receivers_.empty() && has_room() && buffer_.has_storage();
+    if (!is_plain || through.closed_ || open_receivers_ == 0) [[unlikely]]
+        return try_all_ways_to_send(through, request, served);
+    push_locked(request.value);
+    return sent::yes;
+}
+
+channel_core::sent channel_core::try_all_ways_to_send(const endpoint& through,
+                                                      send_request& request, wait_node*& served) {
     if (through.closed_) return sent::closed;
     if (open_receivers_ == 0) return sent::broken;
     if (wait_node* receiver = claim_first(receivers_)) {
@@ -89,10 +99,20 @@ channel_core::sent channel_core::force_send_locked(const endpoint& through, void
     return sent::yes;
 }
 
-// The whole of receiving, in the order of M20. A value leaves the buffer and the sender that has
-// waited longest takes the freed place, so nobody can barge in.
-channel_core::received channel_core::try_receive_locked(const endpoint& through, void* slot,
-                                                        wait_node*& served) noexcept {
+// The whole of receiving, in the order of M20. First what nearly always happens: a value is there,
+// and no sender waits for its place.
+inline channel_core::received channel_core::try_receive_locked(const endpoint& through, void* slot,
+                                                               wait_node*& served) noexcept {
+    if (buffer_.count() == 0 || !senders_.empty() || through.closed_) [[unlikely]]
+        return try_all_ways_to_receive(through, slot, served);
+    buffer_.pop(slot);
+    return received::yes;
+}
+
+// A value leaves the buffer and the sender that has waited longest takes the freed place, so nobody
+// can barge in.
+channel_core::received channel_core::try_all_ways_to_receive(const endpoint& through, void* slot,
+                                                             wait_node*& served) noexcept {
     if (through.closed_) return received::closed;
     if (buffer_.count() != 0) {
         buffer_.pop(slot);
@@ -189,6 +209,10 @@ wait_node* channel_core::claim_first(wait_list& waiting) noexcept {
 
 void channel_core::buffer_locked(void* value, std::size_t limit) {
     buffer_.make_room(limit);
+    push_locked(value);
+}
+
+inline void channel_core::push_locked(void* value) noexcept {
     buffer_.push(value);
     peak_ = std::max(peak_, buffer_.count());
 }
@@ -328,9 +352,6 @@ namespace {
 // A buffer that no address space holds; beyond it a capacity is a mistake.
 constexpr std::size_t most_bytes = std::size_t{1} << 47;
 
-constexpr lowlevel::wait_traits waits_to_send{"send"};
-constexpr lowlevel::wait_traits waits_to_receive{"receive"};
-
 [[noreturn]] void throw_broken(const channel_core& core) {
     throw broken_resource_error(
         fmt::format("send on {}: all receivers are gone, nobody will take the value", core.name()));
@@ -430,14 +451,9 @@ void channel_handle::throw_moved_from(const char* verb) {
         "{} on an end of a channel that was moved from; use the one that it was moved to", verb));
 }
 
-channel_operation::channel_operation(const lowlevel::wait_traits& traits, endpoint& used) noexcept
-    : wait_operation(traits), endpoint_(&used) {
-    if (lowlevel::turn* now = lowlevel::this_turn()) [[likely]] {
-        now->owe(used);
-    } else {
-        used.add_reference();
-        node().holds_through = true;
-    }
+void channel_operation::count_at_once() noexcept {
+    endpoint_->add_reference();
+    node().holds_through = true;
 }
 
 // Before it starts, so the new one owes or holds what the old one did.
@@ -455,7 +471,7 @@ void channel_operation::let_go() noexcept {
     endpoint_->drop_reference();
 }
 
-void channel_operation::begin(lowlevel::turn& now) noexcept {
+void channel_operation::begin_counted(lowlevel::turn& now) noexcept {
     if (!node().holds_through) node().holds_through = !now.cancel_debt(*endpoint_);
     now.pay();
 }
@@ -474,15 +490,7 @@ void channel_operation::unlock() noexcept {
     if (served != nullptr) served->wake();
 }
 
-send_operation_base::send_operation_base(endpoint& used) noexcept
-    : channel_operation(waits_to_send, used) {}
-
 bool send_operation_base::await_ready() { return start(*this); }
-
-void send_operation_base::prepare(void* value, void* room_for_dropped) noexcept {
-    node().slot = value;
-    room_for_dropped_ = room_for_dropped;
-}
 
 bool send_operation_base::try_now() {
     return (*endpoint_)
@@ -494,9 +502,6 @@ void send_operation_base::link() noexcept { core().enter(node(), *endpoint_); }
 void send_operation_base::unlink() noexcept { core().leave(node()); }
 
 void send_operation_base::throw_not_sent() const { throw_unsent(core(), node().result); }
-
-receive_operation_base::receive_operation_base(endpoint& used) noexcept
-    : channel_operation(waits_to_receive, used) {}
 
 bool receive_operation_base::await_ready() { return start(*this); }
 

@@ -41,11 +41,17 @@ class channel_core {
     };
     [[nodiscard]] sent try_send_locked(const endpoint& through, send_request& request,
                                        lowlevel::wait_node*& served);
+    // The same without a short cut.
+    [[nodiscard]] sent try_all_ways_to_send(const endpoint& through, send_request& request,
+                                            lowlevel::wait_node*& served);
     // As if there were room, always: never would_block nor full.
     [[nodiscard]] sent force_send_locked(const endpoint& through, void* value,
                                          lowlevel::wait_node*& served);
     [[nodiscard]] received try_receive_locked(const endpoint& through, void* slot,
                                               lowlevel::wait_node*& served) noexcept;
+
+    [[nodiscard]] received try_all_ways_to_receive(const endpoint& through, void* slot,
+                                                   lowlevel::wait_node*& served) noexcept;
 
     // The same for an operation: true: it is over, and its node knows how.
     [[nodiscard]] bool decide_send_locked(endpoint& through, lowlevel::wait_node& node,
@@ -102,6 +108,7 @@ class channel_core {
     [[nodiscard]] static lowlevel::wait_node* claim_first(lowlevel::wait_list& waiting) noexcept;
     [[nodiscard]] bool has_room() const noexcept { return buffer_.count() < capacity_; }
     void buffer_locked(void* value, std::size_t limit);
+    void push_locked(void* value) noexcept;
     [[nodiscard]] lowlevel::wait_node* admit_sender_locked() noexcept;
     void end_waits_locked(lowlevel::wait_list& waiting, const endpoint* only_through,
                           lowlevel::wait_result result, lowlevel::wake_list& woken) noexcept;

@@ -19,6 +19,8 @@ class ring {
 
     [[nodiscard]] std::size_t count() const noexcept { return count_; }
 
+    // Room for one more value is there.
+    [[nodiscard]] bool has_storage() const noexcept { return count_ != slots_; }
     // Room for one more value, at most `limit` altogether. Throws std::bad_alloc, nothing changed.
     void make_room(std::size_t limit) {
         if (count_ == slots_) [[unlikely]]

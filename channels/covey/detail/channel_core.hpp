@@ -171,15 +171,22 @@ class channel_operation : public lowlevel::wait_operation {
  protected:
     friend class lowlevel::wait_operation;
 
-    channel_operation(const lowlevel::wait_traits& traits, endpoint& used) noexcept;
+    channel_operation(const lowlevel::wait_traits& traits, endpoint& used) noexcept
+        : channel_operation(traits, used, lowlevel::this_turn()) {}
     channel_operation(channel_operation&& other) noexcept;
     ~channel_operation() override {
         if (is_fresh() || node().holds_through) let_go();
     }
 
-    void begin(lowlevel::turn& now) noexcept;
+    void begin(lowlevel::turn& now) noexcept {
+        if (now.owed == endpoint_ && !node().holds_through) [[likely]]
+            now.owed = nullptr;
+        else
+            begin_counted(now);
+    }
     void lock() noexcept final;
     void unlock() noexcept final;  // and wakes whom the operation has served
+    static constexpr bool is_interruptible() noexcept { return true; }
 
     [[nodiscard]] channel_core& core() const noexcept { return endpoint_->core(); }
     // For one that uses its end after a value has come.
@@ -189,8 +196,22 @@ class channel_operation : public lowlevel::wait_operation {
     lowlevel::wait_node* served_ = nullptr;
 
  private:
+    channel_operation(const lowlevel::wait_traits& traits, endpoint& used,
+                      lowlevel::turn* now) noexcept
+        : wait_operation(traits), endpoint_(&used) {
+        if (now != nullptr) [[likely]]
+            now->owe(used);
+        else
+            count_at_once();
+    }
+
+    void count_at_once() noexcept;
+    void begin_counted(lowlevel::turn& now) noexcept;
     void let_go() noexcept;
 };
+
+inline constexpr lowlevel::wait_traits waits_to_send{"send"};
+inline constexpr lowlevel::wait_traits waits_to_receive{"receive"};
 
 class send_operation_base : public channel_operation {
  public:
@@ -201,12 +222,16 @@ class send_operation_base : public channel_operation {
     }
 
  protected:
-    explicit send_operation_base(endpoint& used) noexcept;
+    explicit send_operation_base(endpoint& used) noexcept
+        : channel_operation(waits_to_send, used) {}
     send_operation_base(send_operation_base&& other) noexcept = default;
 
     [[nodiscard]] bool await_ready();
     // Before it starts: the value, and room for one that drop_oldest pushes out.
-    void prepare(void* value, void* room_for_dropped) noexcept;
+    void prepare(void* value, void* room_for_dropped) noexcept {
+        node().slot = value;
+        room_for_dropped_ = room_for_dropped;
+    }
     [[nodiscard]] bool has_dropped() const noexcept { return has_dropped_; }
 
  private:
@@ -217,13 +242,14 @@ class send_operation_base : public channel_operation {
     void unlink() noexcept final;
     [[noreturn]] void throw_not_sent() const;
 
-    void* room_for_dropped_ = nullptr;
+    void* room_for_dropped_;  // once prepared
     bool has_dropped_ = false;
 };
 
 class receive_operation_base : public channel_operation {
  protected:
-    explicit receive_operation_base(endpoint& used) noexcept;
+    explicit receive_operation_base(endpoint& used) noexcept
+        : channel_operation(waits_to_receive, used) {}
     receive_operation_base(receive_operation_base&& other) noexcept = default;
 
     [[nodiscard]] bool await_ready();

@@ -186,11 +186,14 @@ using wait_list = intrusive_list<wait_node>;
 // One place in a list of waiters, FIFO. Guarded by the lock of the object that owns the list.
 class wait_node : public list_hook {
  public:
-    waiter* who = nullptr;
-    wait_operation* operation =
-        nullptr;              // what the word is armed with: the node's own, or a select
-    void* slot = nullptr;     // where a value is put or found
-    void* through = nullptr;  // the handle that was used, where handles matter
+    wait_node() noexcept {}
+
+    // Written before the node enters a list: an operation that needn't wait doesn't pay for them.
+    waiter* who;
+    wait_operation* operation;  // what the word is armed with: the node's own, or a select
+    void* through;              // the handle that was used, where handles matter
+
+    void* slot = nullptr;  // where a value is put or found
     wait_result result = wait_result::done;
     bool holds_through = false;  // counted for this node, and its owner lets go of it
 
@@ -310,7 +313,7 @@ bool wait_operation::start(Steps& steps) {
         refuse_to_start();
     step_ = step::begun;
     steps.begin(*now);
-    const bool interruptible = is_interruptible();
+    const bool interruptible = steps.is_interruptible();
     if (interruptible) now->note_checkpoint(seen_cancel_point);
 
     steps.lock();
