@@ -40,7 +40,13 @@ void end_without_value(wait_node& node, endpoint& through, wait_result how) noex
 
 channel_core::channel_core(const element_type& type, std::size_t capacity, overflow policy,
                            const std::source_location& place)
-    : type_(type), capacity_(capacity), policy_(policy), place_(place), buffer_(type) {}
+    : type_(type),
+      capacity_(capacity),
+      place_(place),
+      policy_(policy),
+      buffer_(type),
+      first_sender_(*this, endpoint::side::send, endpoint::home::in_channel),
+      first_receiver_(*this, endpoint::side::receive, endpoint::home::in_channel) {}
 
 // The whole of sending, in the order of M10; send() is this plus parking. First what nearly always
 // happens: nobody waits, and there is room.
@@ -225,7 +231,8 @@ endpoint* channel_core::open_locked(endpoint* fresh) noexcept {
 }
 
 endpoint* channel_core::clone(endpoint& original) {
-    std::unique_ptr<endpoint, deleter> fresh(new endpoint(*this, original.side_));
+    std::unique_ptr<endpoint, deleter> fresh(
+        new endpoint(*this, original.side_, endpoint::home::own));
     const locked held(lock_);
     return original.closed_ ? nullptr : open_locked(fresh.release());
 }
@@ -343,7 +350,7 @@ void count_operations_of_turn() noexcept {
 
 void endpoint::destroy() noexcept {
     channel_core& core = core_;
-    delete this;
+    if (home_ == home::own) delete this;
     core.drop_reference();
 }
 
@@ -413,11 +420,8 @@ endpoint_pair make_channel(const element_type& type, std::size_t capacity, overf
 
 endpoint_pair channel_core::make(const element_type& type, std::size_t capacity, overflow policy,
                                  const std::source_location& place) {
-    std::unique_ptr<channel_core, deleter> core(new channel_core(type, capacity, policy, place));
-    std::unique_ptr<endpoint, deleter> send(new endpoint(*core, endpoint::side::send));
-    std::unique_ptr<endpoint, deleter> receive(new endpoint(*core, endpoint::side::receive));
-    channel_core& opened = *core.release();
-    return {opened.open_locked(send.release()), opened.open_locked(receive.release())};
+    auto* core = new channel_core(type, capacity, policy, place);
+    return {core->open_locked(&core->first_sender_), core->open_locked(&core->first_receiver_)};
 }
 
 channel_handle::~channel_handle() {

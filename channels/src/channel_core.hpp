@@ -92,7 +92,6 @@ class channel_core {
  private:
     // Of what was made and not yet opened.
     struct deleter {
-        void operator()(channel_core* core) const noexcept { delete core; }
         void operator()(endpoint* end) const noexcept { delete end; }
     };
 
@@ -116,13 +115,12 @@ class channel_core {
     // Constant.
     const element_type& type_;
     const std::size_t capacity_;
-    const overflow policy_;
     const std::source_location place_;
+    const overflow policy_;
 
-    lowlevel::atomic<std::uint32_t> references_{0};
-
-    // Guarded by lock_. Who wants the locks of several channels takes them by address.
+    // Guards what follows. Who wants the locks of several channels takes them by address.
     lowlevel::spin_lock lock_;
+    lowlevel::atomic<std::uint32_t> references_{0};  // not this one
     ring buffer_;
     lowlevel::wait_list senders_;
     lowlevel::wait_list receivers_;
@@ -130,6 +128,9 @@ class channel_core {
     std::size_t open_receivers_ = 0;
     std::size_t peak_ = 0;
     std::size_t dropped_ = 0;
+
+    endpoint first_sender_;
+    endpoint first_receiver_;
 };
 
 // What a send, or a receive, that ended without a value says. The verb is the call.

@@ -69,8 +69,11 @@ class channel_core;
 class endpoint : public lowlevel::reference_count {
  public:
     enum class side : bool { send, receive };
+    // The first two are part of the channel, clones are blocks of their own.
+    enum class home : bool { in_channel, own };
 
-    endpoint(channel_core& core, side which) noexcept : core_(core), side_(which) {}
+    endpoint(channel_core& core, side which, home where) noexcept
+        : side_(which), home_(where), core_(core) {}
     endpoint(const endpoint&) = delete;
     endpoint& operator=(const endpoint&) = delete;
 
@@ -87,10 +90,11 @@ class endpoint : public lowlevel::reference_count {
     ~endpoint() = default;
     void destroy() noexcept;
 
-    channel_core& core_;
     const side side_;
-    bool closed_ = false;      // guarded by the channel's lock, like the next one
-    std::size_t waiting_ = 0;  // operations that wait through this end
+    const home home_;
+    bool closed_ = false;        // guarded by the channel's lock, like the next one
+    std::uint32_t waiting_ = 0;  // operations that wait through this end
+    channel_core& core_;
 };
 
 // Keeps an endpoint, and so its channel, but doesn't keep it open.
