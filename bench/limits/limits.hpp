@@ -67,5 +67,6 @@ void allocation();      // memory.cpp
 void rings();           // rings.cpp
 void exceptions();      // exceptions.cpp
 void echo_server();     // echo_server.cpp: w15
+void count_words();     // words.cpp
 
 }  // namespace limits

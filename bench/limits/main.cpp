@@ -14,7 +14,7 @@ int main(int count, char** words) {
         {"lim_atomics", atomics}, {"lim_c2c", cache_lines}, {"lim_futex", wake_ups},
         {"lim_coro", coroutines}, {"lim_call", calls},      {"lim_alloc", allocation},
         {"lim_ring", rings},      {"lim_exc", exceptions},  {"w14", wake_from_idle},
-        {"w15", echo_server},
+        {"w15", echo_server},     {"words", count_words},
     };
     if (count < 3) {
         std::fprintf(stderr, "usage: limits WORKLOAD THREADS\n");

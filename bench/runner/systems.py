@@ -12,6 +12,7 @@ from .workloads import Case
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ROOT / "bench" / "peers"
 LIMITS = ROOT / "bench" / "limits"
+EXAMPLES = ROOT / "examples"
 BUILT = ROOT / "build" / "peers"
 COVEY = ROOT / "build" / "release" / "bench" / "workloads" / "covey_bench"
 
@@ -51,11 +52,11 @@ class System:
 
 
 def _cxx(name: str, title: str, packages: tuple[str, ...], *, folder: Path,
-         standard: str = "c++20", libraries: tuple[str, ...] = (),
+         standard: str = "c++20", libraries: tuple[str, ...] = (), more: tuple[Path, ...] = (),
          hangs_at: tuple[tuple[str, int], ...] = ()) -> System:  # fmt: skip
     """All C++ is compiled as covey is."""
     binary = BUILT / name
-    sources = sorted(str(file) for file in folder.glob("*.cpp"))
+    sources = sorted(str(file) for file in [*folder.glob("*.cpp"), *more])
     return System(
         name=name,
         title=title,
@@ -64,7 +65,7 @@ def _cxx(name: str, title: str, packages: tuple[str, ...], *, folder: Path,
         packages=("clang-19", *packages),
         version_of=packages[:1],
         build=("clang++-19", f"-std={standard}", "-O3", "-DNDEBUG", "-pthread", f"-I{PEERS}",
-               "-o", str(binary), *sources, *(f"-l{each}" for each in libraries)),  # fmt: skip
+               f"-I{EXAMPLES}", "-o", str(binary), *sources, *(f"-l{each}" for each in libraries)),  # fmt: skip
         folder=folder,
         hangs_at=hangs_at,
     )
@@ -141,6 +142,7 @@ MACHINE = _cxx(
     "the machine's own limits",
     ("libboost1.81-dev",),
     folder=LIMITS,
+    more=(EXAMPLES / "wordcrunch" / "counts.cpp",),
 )
 
 ASIO = _cxx(

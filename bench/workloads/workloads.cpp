@@ -28,6 +28,7 @@ constexpr std::array table{
     workload{"w13_100k", "memory of 100,000 tasks that wait for a channel each", blocked_100k},
     workload{"w13_1m", "memory of 1,000,000 tasks that wait for a channel each", blocked_1m},
     workload{"w14", "1,000 tasks idle for 3 s; then an ordinary thread sends", idle_and_woken},
+    workload{"words", "wordcrunch over /usr/include; one worker has one processor", words},
 };
 
 constexpr std::array scaled_table{

@@ -83,6 +83,8 @@ covey::task<figures> blocked_100k(scale size);  // w13_100k
 covey::task<figures> blocked_1m(scale size);    // w13_1m
 // idle.cpp
 covey::task<figures> idle_and_woken(scale size);  // w14
+// words.cpp
+covey::task<figures> words(scale size);
 // scaling.cpp
 covey::task<figures> scale_tasks(std::uint64_t n, scale size);
 covey::task<figures> scale_channels(std::uint64_t n, scale size);

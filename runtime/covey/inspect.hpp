@@ -18,6 +18,7 @@ struct run_statistics {
     std::size_t tasks_living = 0;    // main and every child that has not ended
     std::size_t tasks_runnable = 0;  // ready and not running
     duration time_to_next_deadline = never;
+    unsigned workers = 1;  // threads that run its tasks
 };
 // Of the calling thread's run. Throws std::logic_error outside a run. Cost: a walk over everything.
 [[nodiscard]] run_statistics current_statistics();

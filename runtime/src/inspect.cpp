@@ -204,6 +204,7 @@ run_statistics current_statistics() {
         result.tasks_living = detail::tree_printer(core).count(core.main());
     }
     result.tasks_runnable = core.scheduler().count_ready();
+    result.workers = core.scheduler().workers();
     const std::int64_t next = core.timers().next();
     if (next != detail::timer_heap::nothing)
         result.time_to_next_deadline = std::max(duration::zero(), duration(next - core.now()));

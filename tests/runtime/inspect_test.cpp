@@ -327,6 +327,7 @@ TEST_CASE("the statistics of a run are of one instant (R6)") {
         covey::run_statistics now = covey::current_statistics();
         CHECK(now.tasks_living == 1);
         CHECK(now.tasks_runnable == 0);
+        CHECK(now.workers == 1);
         CHECK(now.time_to_next_deadline == covey::never);
 
         covey::event gate;

@@ -150,6 +150,17 @@ TEST_CASE("w14_mt: every send of an ordinary thread wakes the run") {
     finds_its_results_mt("w14", of_idling);
 }
 
+TEST_CASE("words, words_mt: the demo counts the system's headers, with one worker and with two") {
+    const auto count = [](unsigned workers) {
+        return covey::run(covey::run_options{.workers = workers},
+                          [] { return named("words").run(workloads::scale::small); });
+    };
+    const workloads::figures one = count(1), two = count(2);
+    has_figures(one, {"ms", "words", "distinct"});
+    CHECK(one[1].value == two[1].value);
+    CHECK(one[2].value == two[2].value);
+}
+
 TEST_CASE("scale_tasks: each task runs in each round") { scales("scale_tasks", per_operation); }
 TEST_CASE("scale_tasks_mt: each task runs in each round") {
     scales_mt("scale_tasks", per_operation);
