@@ -16,29 +16,11 @@
 #include <vector>
 
 using namespace std::chrono_literals;
+using support::ending_of;
 using support::note_receive;
 using support::note_send;
 using support::receiving;
 using support::sending;
-
-namespace {
-
-// What awaiting an operation that was made before comes to.
-template <class Operation>
-covey::task<std::string> outcome_of(Operation operation) {
-    try {
-        co_await std::move(operation);
-        co_return "done";
-    } catch (const covey::closed_resource_error&) {
-        co_return "closed";
-    } catch (const covey::broken_resource_error&) {
-        co_return "broken";
-    } catch (const covey::end_of_channel&) {
-        co_return "end";
-    }
-}
-
-}  // namespace
 
 TEST_CASE("a sending operation whose handle is gone before it is awaited is closed (M41, M42)") {
     support::run_virtual([]() -> covey::task<> {
@@ -53,10 +35,10 @@ TEST_CASE("a sending operation whose handle is gone before it is awaited is clos
             auto send_all = tx->send_all(range);
             tx.reset();
             CHECK(rx.statistics().open_send_channels == 0);
-            const std::string sent = co_await outcome_of(std::move(send));
-            const std::string sent_from = co_await outcome_of(std::move(send_from));
-            const std::string emplaced = co_await outcome_of(std::move(emplace));
-            const std::string sent_all = co_await outcome_of(std::move(send_all));
+            const std::string sent = co_await ending_of(std::move(send));
+            const std::string sent_from = co_await ending_of(std::move(send_from));
+            const std::string emplaced = co_await ending_of(std::move(emplace));
+            const std::string sent_all = co_await ending_of(std::move(send_all));
             CHECK(sent == "closed");
             CHECK(sent_from == "closed");
             CHECK(emplaced == "closed");
@@ -78,9 +60,9 @@ TEST_CASE("a receiving operation whose handle is gone before it is awaited is cl
         auto next = rx->next();
         auto many = rx->receive_many(5);
         rx.reset();
-        const std::string received = co_await outcome_of(std::move(receive));
-        const std::string has_next = co_await outcome_of(std::move(next));
-        const std::string has_many = co_await outcome_of(std::move(many));
+        const std::string received = co_await ending_of(std::move(receive));
+        const std::string has_next = co_await ending_of(std::move(next));
+        const std::string has_many = co_await ending_of(std::move(many));
         CHECK(received == "closed");
         CHECK(has_next == "closed");
         CHECK(has_many == "closed");
@@ -100,9 +82,9 @@ TEST_CASE("an operation keeps its channel, also when both ends are long gone (M4
         auto send_all = ends->first.send_all(all);
         ends.reset();
         CHECK(support::left_behind().find("handle") == std::string::npos);
-        const std::string sent = co_await outcome_of(std::move(send));
-        const std::string received = co_await outcome_of(std::move(next));
-        const std::string sent_all = co_await outcome_of(std::move(send_all));
+        const std::string sent = co_await ending_of(std::move(send));
+        const std::string received = co_await ending_of(std::move(next));
+        const std::string sent_all = co_await ending_of(std::move(send_all));
         CHECK(sent == "closed");
         CHECK(received == "closed");
         CHECK(sent_all == "closed");
@@ -295,7 +277,7 @@ TEST_CASE("a send_all whose handle goes half-way stops there, the rest untouched
         std::string outcome;
         co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
             nursery.start_soon(
-                [&]() -> covey::task<> { outcome = co_await outcome_of(tx->send_all(values)); });
+                [&]() -> covey::task<> { outcome = co_await ending_of(tx->send_all(values)); });
             co_await covey::testing::wait_all_tasks_blocked();
             CHECK(**rx.try_receive() == 0);
             co_await covey::testing::wait_all_tasks_blocked();

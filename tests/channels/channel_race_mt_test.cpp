@@ -18,6 +18,7 @@
 #include <vector>
 
 using support::dice;
+using support::parties;
 using support::receiving;
 using support::scope_slot;
 using support::sending;
@@ -28,31 +29,6 @@ namespace {
 using value_type = std::unique_ptr<std::string>;
 
 value_type make_value() { return std::make_unique<std::string>(60, 'v'); }
-
-// The other parties of a round: each job runs as a task on any worker or on an ordinary thread.
-class parties {
- public:
-    explicit parties(std::size_t count) : left_(count) {}
-
-    template <class F>
-    void start(covey::nursery& nursery, dice& random, support::foreign_thread& thread, F job) {
-        auto counted = [this, random = dice(random.roll(~std::uint64_t{0})),
-                        job = std::move(job)]() mutable {
-            support::dawdle(random);
-            job();
-            if (left_.fetch_sub(1) == 1) all_done_.set();
-        };
-        if (random.roll(2) == 0)
-            nursery.start_soon(std::move(counted));
-        else
-            thread.post(std::move(counted));
-    }
-    auto wait() { return all_done_.wait(); }
-
- private:
-    std::atomic<std::size_t> left_;
-    covey::event all_done_;
-};
 
 enum class third_party { another_cancel, close_own_end, close_other_end, statistics };
 

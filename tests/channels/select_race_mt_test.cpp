@@ -26,6 +26,7 @@ using covey::receive_from;
 using covey::select;
 using covey::send_to;
 using support::dice;
+using support::parties;
 using support::scope_slot;
 using support::verdict;
 
@@ -34,31 +35,6 @@ namespace {
 using box = std::unique_ptr<std::string>;
 
 box make_box() { return std::make_unique<std::string>(60, 'v'); }
-
-// The other parties of a round: each job runs as a task on any worker or on an ordinary thread.
-class parties {
- public:
-    explicit parties(std::size_t count) : left_(count) {}
-
-    template <class F>
-    void start(covey::nursery& nursery, dice& random, support::foreign_thread& thread, F job) {
-        auto counted = [this, random = dice(random.roll(~std::uint64_t{0})),
-                        job = std::move(job)]() mutable {
-            support::dawdle(random);
-            job();
-            if (left_.fetch_sub(1) == 1) all_done_.set();
-        };
-        if (random.roll(2) == 0)
-            nursery.start_soon(std::move(counted));
-        else
-            thread.post(std::move(counted));
-    }
-    auto wait() { return all_done_.wait(); }
-
- private:
-    std::atomic<std::size_t> left_;
-    covey::event all_done_;
-};
 
 // A select waits to receive from a, to send to b, and for a moment; somebody sends to a, somebody
 // receives from b, somebody cancels or closes.

@@ -6,8 +6,11 @@
 
 #include "support/run_virtual.hpp"
 
+#include <covey/event.hpp>
+#include <covey/nursery.hpp>
 #include <covey/run.hpp>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -127,5 +130,30 @@ auto run_mt(unsigned workers, std::uint64_t seed, F&& main) {
     INFO("dice seed " << seed << ", " << workers << " workers");
     return run_checked({.workers = workers}, std::forward<F>(main));
 }
+
+// The other parties of a round: each job runs as a task on any worker or on an ordinary thread.
+class parties {
+ public:
+    explicit parties(std::size_t count) : left_(count) {}
+
+    template <class F>
+    void start(covey::nursery& nursery, dice& random, foreign_thread& thread, F job) {
+        auto counted = [this, random = dice(random.roll(~std::uint64_t{0})),
+                        job = std::move(job)]() mutable {
+            dawdle(random);
+            job();
+            if (left_.fetch_sub(1) == 1) all_done_.set();
+        };
+        if (random.roll(2) == 0)
+            nursery.start_soon(std::move(counted));
+        else
+            thread.post(std::move(counted));
+    }
+    auto wait() { return all_done_.wait(); }
+
+ private:
+    std::atomic<std::size_t> left_;
+    covey::event all_done_;
+};
 
 }  // namespace support
