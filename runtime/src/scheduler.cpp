@@ -209,9 +209,13 @@ void scheduler::call_for_help(station& own) noexcept {
     }
 }
 
+// A guest, or a worker of this run, so the run can't end meanwhile: the lock needn't be held while
+// it wakes somebody who will want it. But whoever was about to sleep must do so first.
 void scheduler::wake_one() noexcept {
     if (parked_.load(order::seq_cst) == 0) return;
-    const mutex_guard held(lock_);
+    {
+        const mutex_guard held(lock_);
+    }
     work_.notify_one();
 }
 

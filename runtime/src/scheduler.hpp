@@ -127,8 +127,8 @@ class scheduler {
     lowlevel::atomic<unsigned> guests_{0};
     lowlevel::atomic<bool> stopped_{false};
 
-    // Guarded by lock_. Waking happens while it is held: a worker that then ends the run may
-    // destroy the scheduler as soon as it holds the lock itself.
+    // Guarded by lock_. Who is neither a worker nor a guest wakes others while it holds it: a
+    // worker that then ends the run may destroy the scheduler as soon as it holds the lock itself.
     lowlevel::mutex lock_;
     lowlevel::condition work_;
     lowlevel::wait_list idle_waiters_;
