@@ -66,7 +66,7 @@ class [[nodiscard]] incarnation::handler_run : private continuation {
             promise_ = called.promise;
             is_boundary = true;
         } catch (...) {
-            error_ = std::current_exception();
+            error = std::current_exception();
         }
         return !child;
     }
@@ -77,18 +77,17 @@ class [[nodiscard]] incarnation::handler_run : private continuation {
     }
     [[nodiscard]] bool await_resume() noexcept {
         if (child) take_result();
-        return life_.handled(error_, stopped);
+        return life_.handled(error, stopped);
     }
 
  private:
     void take_result() noexcept {
-        error_ = std::exchange(promise_->error, nullptr);
         envelope& message = life_.current_;
-        if (!error_ && message.reply != nullptr) {
+        if (!error && message.reply != nullptr) {
             try {
                 message.box.type()->keep_reply(child, *message.reply);
             } catch (...) {
-                error_ = std::current_exception();
+                error = std::current_exception();
             }
         }
         std::exchange(child, nullptr).destroy();
@@ -96,7 +95,6 @@ class [[nodiscard]] incarnation::handler_run : private continuation {
 
     incarnation& life_;
     promise_base* promise_ = nullptr;
-    std::exception_ptr error_;
 };
 
 incarnation::incarnation(incarnation_host& host) noexcept

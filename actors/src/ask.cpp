@@ -173,8 +173,7 @@ bool ask_operation_base::await_ready(envelope& request) {
 
 void ask_operation_base::check_answered() {
     leave_wait_graph();
-    if (slow_promise_ != nullptr && slow_promise_->error)
-        std::rethrow_exception(std::exchange(slow_promise_->error, nullptr));
+    slowly_.rethrow_error();
     if (answer_->error) std::rethrow_exception(std::exchange(answer_->error, nullptr));
 }
 

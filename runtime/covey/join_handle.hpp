@@ -56,33 +56,37 @@ class join_handle {
 
 namespace detail {
 
-enum class child_end : std::uint8_t { running, returned, failed, stopped, taken };
+// Ending: it isn't cancelled alone any more. What comes after that is settled.
+enum class child_end : std::uint8_t { running, ending, returned, failed, stopped, taken };
 
-// A child with a handle: a scope of its own, and those who wait for its end.
-class joinable_base : public plain_base {
+// A child with a handle: it can be cancelled alone, and waited for.
+class joinable_base : public scoped_base {
  public:
-    [[nodiscard]] cancel_scope* own_scope() noexcept final;
     void keep_blame() noexcept final;
     void announce() noexcept override;
     [[nodiscard]] bool is_settled() const noexcept;
     void cancel_alone(std::string_view reason) noexcept;
     // What stopped it. Once it has ended; empty if it returned.
-    [[nodiscard]] const cancel_cause& blame() const noexcept { return blame_; }
+    [[nodiscard]] cancel_cause blame() const;
 
     class wait;
 
  protected:
-    explicit joinable_base(std::string_view name);
-    ~joinable_base() override;
+    explicit joinable_base(std::string_view name) : scoped_base(name) {}
+    ~joinable_base() override { delete blame_; }
 
     // Before the tree lock: while a handle cancels the child, its end isn't announced.
     lowlevel::spin_lock mutable settle_lock_;
     child_end end_ = child_end::running;  // guarded by settle_lock_, like the value below
 
  private:
+    [[nodiscard]] bool settle(lowlevel::wake_list& woken) noexcept;
+
+    // Written before the end is announced, constant from then on.
+    cancel_source blamed_ = cancel_source::none;
+    cancel_cause* blame_ = nullptr;  // owned texts; null: there are none, or no memory was
+
     lowlevel::wait_list waiting_;  // guarded by settle_lock_
-    cancel_cause blame_;           // written before the end is announced, constant from then on
-    alignas(cancel_scope) unsigned char scope_[sizeof(cancel_scope)];
 };
 
 // Waits for the end of one child.

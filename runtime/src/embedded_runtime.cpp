@@ -133,7 +133,7 @@ void host::wait_until_open() {
     if (is_open_) return;
     held.unlock();
     join();
-    std::rethrow_exception(main_task_->error);  // no memory for its frames
+    std::rethrow_exception(main_task_->root.error);  // no memory for its frames
 }
 
 }  // namespace detail
@@ -164,9 +164,10 @@ void runtime::refuse_on_worker() {
 void runtime::run_main(detail::future_state_base& main) {
     host_->spawn(main);
     main.block("runtime::run()");
-    const cancel_cause& cause = main.blame();
+    const cancel_cause cause = main.blame();
     const bool was_cancelled = cause.source != cancel_source::none;
-    if (was_cancelled && main.has_no_value()) detail::throw_main_outcome(main.error, true, cause);
+    if (was_cancelled && main.has_no_value())
+        detail::throw_main_outcome(main.root.error, true, cause);
 }
 
 }  // namespace covey

@@ -48,10 +48,9 @@ bool completion_base::set_stopped() { return state().stop(); }
 
 // Names are made when an error needs one: what they are made of outlives the task.
 callback_state::callback_state()
-    : task_(current_task("from_callback")), given_name_(task_.given_name()) {
-    const char* function = task_.function.load(lowlevel::order::relaxed).function_name();
-    function_ = function[0] != '\0' ? function : task_.callable_name();
-}
+    : task_(current_task("from_callback")),
+      given_name_(task_.given_name()),
+      function_(function_name(task_)) {}
 
 std::string callback_state::task_label() const {
     return given_name_.empty() ? pretty_function(function_) : given_name_;

@@ -46,7 +46,7 @@ class end_wait final : public joinable_base::wait {
 }  // namespace
 
 future_state_base::future_state_base(std::string_view name) : joinable_base(name) {
-    keeps_error = true;
+    keeps_error = is_scoped = true;
 }
 
 void future_state_base::add_holder() noexcept {
@@ -81,7 +81,7 @@ void future_state_base::report_if_unseen() noexcept {
         name = task_name(*this);
     } catch (...) {  // no memory for the name: the error is what matters
     }
-    handler_of_process.load(lowlevel::order::acquire)(name, error);
+    handler_of_process.load(lowlevel::order::acquire)(name, root.error);
 }
 
 void future_state_base::block(const char* call) {
@@ -123,7 +123,7 @@ void future_state_base::check_returned() {
         how = end_;
         error_seen_ = true;
     }
-    if (how == child_end::failed) std::rethrow_exception(error);
+    if (how == child_end::failed) std::rethrow_exception(root.error);
     if (how == child_end::stopped) {
         throw cancelled_error(
             fmt::format("task '{}' was cancelled and has no result", task_name(*this)), blame());

@@ -66,7 +66,8 @@ class tree_printer {
         const task_record& task = *here.task;
         ++tasks_;
         text_ += fmt::format("{}task '{}' {}\n", here.branch, task_name(task), activity(task));
-        if (task.outermost != nullptr) push({{nullptr, task.outermost, "", ""}}, here.indent);
+        if (cancel_scope* own = scope_tree::outermost_of_locked(task))
+            push({{nullptr, own, "", ""}}, here.indent);
     }
 
     void draw_scope(const item& here) {
@@ -126,12 +127,14 @@ class tree_printer {
 
     [[nodiscard]] std::string waiting(const task_record& task) const {
         using lowlevel::order;
+        const clock_stamp now(now_);
         const lowlevel::wait_traits* waits = task.waits_for.load(order::relaxed);
         const std::source_location place = task.place.load(order::relaxed);
         std::string_view file = place.file_name();
         file.remove_prefix(file.rfind('/') + 1);
         return fmt::format("waits for {} at {}:{}, {} s", waits == nullptr ? "?" : waits->verb,
-                           file, place.line(), seconds(now_ - task.since.load(order::relaxed)));
+                           file, place.line(),
+                           seconds(task.since.load(order::relaxed).nanoseconds_until(now)));
     }
 
     static std::string title(const cancel_scope& scope) {

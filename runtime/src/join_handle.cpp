@@ -18,17 +18,9 @@ constexpr lowlevel::wait_traits waits_for_task{"task"};
 
 }  // namespace
 
-joinable_base::joinable_base(std::string_view name) : plain_base(name) {
-    scope_tree::construct(scope_);
-}
-
-joinable_base::~joinable_base() { scope_tree::destroy(scope_); }
-
-cancel_scope* joinable_base::own_scope() noexcept { return scope_tree::at(scope_); }
-
 bool joinable_base::is_settled() const noexcept {
     const lowlevel::locked held(settle_lock_);
-    return end_ != child_end::running;
+    return end_ > child_end::ending;
 }
 
 // Once the end is announced, the run may be over.
@@ -37,17 +29,43 @@ void joinable_base::cancel_alone(std::string_view reason) noexcept {
     if (end_ == child_end::running) scope_tree::cancel_own_scope(*this, reason);
 }
 
-void joinable_base::keep_blame() noexcept { blame_ = scope_tree::blame(*own_scope()); }
+void joinable_base::keep_blame() noexcept {
+    {
+        const lowlevel::locked held(settle_lock_);
+        end_ = child_end::ending;
+    }
+    cancel_cause cause = scope_tree::blame(*scope);
+    blamed_ = cause.source;
+    if (!cause.reason.empty() || !cause.task_name.empty())
+        blame_ = new (std::nothrow) cancel_cause(std::move(cause));
+}
+
+cancel_cause joinable_base::blame() const {
+    if (blame_ != nullptr) return *blame_;
+    cancel_cause bare;
+    bare.source = blamed_;
+    return bare;
+}
 
 void joinable_base::announce() noexcept {
     lowlevel::wake_list woken;
-    {
-        const lowlevel::locked held(settle_lock_);
-        end_ = error ? child_end::failed : stopped ? child_end::stopped : child_end::returned;
-        while (lowlevel::wait_node* node = waiting_.pop_front())
-            if (node->claim()) woken.add(*node);
+    if (!settle(woken)) {
+        scope_tree::leave_own_scope(*this);
+        static_cast<void>(settle(woken));
     }
     woken.wake_all();
+}
+
+// False: it has been cancelled alone, and has to leave the scope that was made for that. Nobody
+// makes one any more.
+bool joinable_base::settle(lowlevel::wake_list& woken) noexcept {
+    const lowlevel::locked held(settle_lock_);
+    end_ = child_end::ending;
+    if (scope_tree::is_in_own_scope(*this)) return false;
+    end_ = root.error ? child_end::failed : root.stopped ? child_end::stopped : child_end::returned;
+    while (lowlevel::wait_node* node = waiting_.pop_front())
+        if (node->claim()) woken.add(*node);
+    return true;
 }
 
 joinable_base::wait::wait(joinable_base* child) : wait_operation(waits_for_task), child_(child) {
@@ -68,7 +86,7 @@ joinable_base::wait::~wait() {
 
 void joinable_base::wait::lock() noexcept { child_->settle_lock_.lock(); }
 void joinable_base::wait::unlock() noexcept { child_->settle_lock_.unlock(); }
-bool joinable_base::wait::try_now() { return child_->end_ != child_end::running; }
+bool joinable_base::wait::try_now() { return child_->end_ > child_end::ending; }
 void joinable_base::wait::link() noexcept { child_->waiting_.push_back(node()); }
 void joinable_base::wait::unlink() noexcept { node().leave(child_->waiting_); }
 
@@ -76,6 +94,7 @@ void joinable_base::wait::check_returned() const {
     const char* text = nullptr;
     switch (child_->end_) {
         case child_end::running:
+        case child_end::ending:
         case child_end::returned: return;
         case child_end::taken:
             throw std::logic_error(
@@ -85,7 +104,7 @@ void joinable_base::wait::check_returned() const {
         case child_end::failed: text = "task '{}' failed: its nursery has the error"; break;
         case child_end::stopped: text = "task '{}' was cancelled and has no result"; break;
     }
-    throw cancelled_error(fmt::format(fmt::runtime(text), task_name(*child_)), child_->blame_);
+    throw cancelled_error(fmt::format(fmt::runtime(text), task_name(*child_)), child_->blame());
 }
 
 }  // namespace covey::detail

@@ -98,7 +98,7 @@ void nursery::spawn_child(detail::task_record& child) {
 }
 
 void nursery::spawn_service(detail::task_record& child) {
-    child.is_service = true;
+    child.is_service = child.is_scoped = true;
     spawn_child(child);
 }
 
@@ -173,11 +173,11 @@ void wake(lowlevel::wait_node* joiner) noexcept {
 
 // On the task's worker, when its root frame has finished or every frame is gone.
 void end_task(task_record& task) noexcept {
-    if (!task.error && !task.stopped && task.root.child) {
+    if (!task.root.error && task.root.child) {
         try {
             task.keep_value();
         } catch (...) {
-            task.error = std::current_exception();
+            task.root.error = std::current_exception();
         }
     }
     if (task.root.child) std::exchange(task.root.child, nullptr).destroy();
@@ -192,10 +192,8 @@ void end_task(task_record& task) noexcept {
 // for the child is told before the nursery may find itself joined: after the block every child has
 // ended, also for who asks its handle.
 void nursery_block::child_ended(task_record& task) noexcept {
-    if (cancel_scope* own = task.own_scope()) static_cast<void>(scope_tree::leave(*own, false));
-    task.failed = task.error != nullptr && !task.keeps_error;
-    if (task.error || task.stopped) task.keep_blame();
-    if (task.failed) fail_for(task);
+    if (task.root.error || task.root.stopped) ended_badly(task);
+    if (task.is_service) scope_tree::leave_own_scope(task);
     task.announce();
 
     lowlevel::wait_node* joiner = nullptr;
@@ -211,6 +209,12 @@ void nursery_block::child_ended(task_record& task) noexcept {
     wake(joiner);
 }
 
+void nursery_block::ended_badly(task_record& task) noexcept {
+    task.failed = task.root.error != nullptr && !task.keeps_error;
+    task.keep_blame();
+    if (task.failed) fail_for(task);
+}
+
 // The last access to the nursery; gives its block if that has to be woken.
 lowlevel::wait_node* nursery_block::take_out(task_record& task) noexcept {
     nursery& parent = *task.parent;
@@ -218,7 +222,8 @@ lowlevel::wait_node* nursery_block::take_out(task_record& task) noexcept {
     task.phase.store(task_phase::ended, lowlevel::order::relaxed);
     (task.is_service ? parent.services_ : parent.children_).remove(task);
     if (parent.stopping_ == &task) parent.stopping_ = nullptr;
-    if (task.stopped && !task.is_service && parent.scope_.effective_) parent.child_stopped_ = true;
+    if (task.root.stopped && !task.is_service && parent.scope_.effective_)
+        parent.child_stopped_ = true;
     if (task.failed) {
         task.add_reference();  // the list's: its block frees it
         parent.failed_.push_back(task);
@@ -227,7 +232,7 @@ lowlevel::wait_node* nursery_block::take_out(task_record& task) noexcept {
 }
 
 void nursery_block::fail_for(task_record& task) noexcept {
-    cancel_cause* cause = cause_of_failure(task.error, "child task", &task);
+    cancel_cause* cause = cause_of_failure(task.root.error, "child task", &task);
     ready_chain cancelled;
     {
         const locked whole(task.core->tree());
@@ -277,9 +282,10 @@ bool nursery_block::stop_a_service() noexcept {
         // With the whole tree, since the service is to be alive until it is cancelled.
         const locked whole(core.tree());
         task_record* service = choose_service();
-        if (service != nullptr && service->outermost != nullptr)
-            scope_tree::cancel_locked(*service->own_scope(), cancel_source::shutdown, cause,
-                                      cancelled);
+        cancel_scope* own =
+            service == nullptr ? nullptr : scope_tree::outermost_of_locked(*service);
+        if (own != nullptr)
+            scope_tree::cancel_locked(*own, cancel_source::shutdown, cause, cancelled);
         else
             delete cause;  // it is just ending, or nothing is to be stopped now
     }
@@ -342,7 +348,7 @@ std::exception_ptr nursery_block::take_only_error() noexcept {
         failed = nursery_.failed_.pop_front();
     }
     if (failed == nullptr) return nullptr;
-    std::exception_ptr error = std::exchange(failed->error, nullptr);
+    std::exception_ptr error = std::exchange(failed->root.error, nullptr);
     failed->drop_reference();
     return error;
 }

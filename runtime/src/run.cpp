@@ -150,10 +150,10 @@ void run_main(task_record& main, const run_options& options) {
         core.run();
     }
     main.phase.store(task_phase::ended, lowlevel::order::relaxed);
-    if (!main.error && !main.stopped) return;
+    if (!main.root.error && !main.root.stopped) return;
     const cancel_cause cause = root.scope().cause();
-    throw_main_outcome(std::exchange(main.error, nullptr), cause.source == cancel_source::interrupt,
-                       cause);
+    throw_main_outcome(std::exchange(main.root.error, nullptr),
+                       cause.source == cancel_source::interrupt, cause);
 }
 
 namespace {

@@ -53,7 +53,7 @@ void scope_tree::enter(cancel_scope& scope, task_record& task, const scope_limit
     const flags given = flags_of(scope);
     ask_to_stop(scope, given, told);
     give(scope, given);
-    (task.outermost == nullptr ? task.outermost : task.scope->inner_) = &scope;
+    if (is_in_own_scope(task)) task.scope->inner_ = &scope;
     task.scope = &scope;
     task.word.set_level(scope.effective_);
     rearm_locked(scope);
@@ -76,11 +76,8 @@ bool scope_tree::leave(cancel_scope& scope, bool body_stopped) noexcept {
         scope.caught_ = body_stopped && absorbs;
         pass_on = body_stopped && !absorbs;
 
-        if (task.outermost == &scope)
-            task.outermost = nullptr;
-        else
-            outer->inner_ = nullptr;
         task.scope = outer;
+        if (is_in_own_scope(task)) outer->inner_ = nullptr;
         task.word.set_level(outer->effective_);
         if (control != nullptr) take_leave_locked(scope, *control);
     }
@@ -119,22 +116,39 @@ cancel_cause scope_tree::blame(const cancel_scope& scope) noexcept {
 
 void scope_tree::adopt_locked(cancel_scope& above, task_record& child) noexcept {
     child.scope = &above;
-    if (cancel_scope* own = child.own_scope()) {
-        own->core_ = above.core_;
-        own->owner_ = &child;
-        own->outer_ = &above;
-        own->shield_ = child.is_service ? shield_strength::full : shield_strength::none;
-        give(*own, flags_of(*own));
-        child.scope = child.outermost = own;
-    }
+    if (child.is_scoped) child.scope = &make_own_scope(child);
     child.word.set_level(child.scope->effective_);
+}
+
+// Below the scope of its nursery, and above what it has opened itself.
+cancel_scope& scope_tree::make_own_scope(task_record& child) noexcept {
+    cancel_scope& own = *::new (child.place_of_own_scope()) cancel_scope();
+    own.core_ = child.core;
+    own.owner_ = &child;
+    own.outer_ = &child.parent->scope_;
+    own.shield_ = child.is_service ? shield_strength::full : shield_strength::none;
+    give(own, flags_of(own));
+    return own;
+}
+
+void scope_tree::leave_own_scope(task_record& child) noexcept {
+    cancel_scope& own = *child.scope;
+    static_cast<void>(leave(own, false));
+    own.~cancel_scope();
+}
+
+cancel_scope* scope_tree::outermost_of_locked(const task_record& task) noexcept {
+    cancel_scope* scope = task.scope;
+    if (!is_in_own_scope(task)) return nullptr;
+    while (scope->outer_ != nullptr && scope->outer_->owner_ == &task) scope = scope->outer_;
+    return scope;
 }
 
 void scope_tree::move_locked(cancel_scope& above, task_record& child, ready_chain& woken,
                              lowlevel::stop_requests& told) noexcept {
-    if (child.outermost != nullptr) {
-        child.outermost->outer_ = &above;
-        spread_locked(*child.outermost, woken, &told);
+    if (cancel_scope* own = outermost_of_locked(child)) {
+        own->outer_ = &above;
+        spread_locked(*own, woken, &told);
     } else {
         child.scope = &above;
         signal_locked(child, above.effective_, woken);
@@ -144,7 +158,7 @@ void scope_tree::move_locked(cancel_scope& above, task_record& child, ready_chai
 void scope_tree::make_root(cancel_scope& root, runtime_core& core, task_record& main) noexcept {
     root.core_ = &core;
     root.owner_ = &main;
-    main.scope = main.outermost = &root;
+    main.scope = &root;
 }
 
 // The run is over, and nobody fires timers any more: handles answer for themselves from now on.
@@ -155,7 +169,7 @@ void scope_tree::retire_root(cancel_scope& root) noexcept {
         // The whole: whoever cancelled from outside may just be giving it up.
         const locked whole(root.core_->tree());
         if (root.is_armed()) root.core_->disarm(root);
-        root.caught_ = root.owner_->stopped;
+        root.caught_ = root.owner_->root.stopped;
         if (control != nullptr) take_leave_locked(root, *control);
     }
     if (control != nullptr) control->lock.unlock();
@@ -183,11 +197,18 @@ void scope_tree::cancel_own_scope(task_record& child, std::string_view reason) n
     ready_chain woken;
     {
         const locked whole(core.tree());
-        cancel_scope* own = child.own_scope();
-        if (child.outermost == own)
-            cancel_locked(*own, cancel_source::explicit_call, cause, woken);
-        else
-            delete cause;
+        cancel_scope* own = outermost_of_locked(child);
+        if (own != child.place_of_own_scope()) {
+            cancel_scope& made = make_own_scope(child);
+            if (own == nullptr) {
+                child.scope = &made;
+            } else {
+                own->outer_ = &made;
+                made.inner_ = own;
+            }
+            own = &made;
+        }
+        cancel_locked(*own, cancel_source::explicit_call, cause, woken);
     }
     if (!woken.empty()) core.scheduler().enqueue_all(woken);
 }
@@ -365,8 +386,8 @@ void scope_tree::spread_locked(cancel_scope& from, ready_chain& woken,
         for (sibling_list* list : {&scope.nursery_->children_, &scope.nursery_->services_}) {
             for (task_record* child = list->front(); child != nullptr;
                  child = list->after(*child)) {
-                if (child->outermost != nullptr)
-                    visit_later(*child->outermost);
+                if (cancel_scope* own = outermost_of_locked(*child))
+                    visit_later(*own);
                 else
                     signal_locked(*child, now.effective, woken);
             }

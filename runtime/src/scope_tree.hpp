@@ -42,7 +42,7 @@ class scope_tree {
                       nursery* opened = nullptr);
     static bool leave(cancel_scope& scope, bool body_stopped) noexcept;
 
-    // A child's place below a nursery's scope. The own scope of a child, if it has one, goes first.
+    // A child's place below a nursery's scope: in between is its own scope, if it begins in one.
     // Under the nursery's lock.
     static void adopt_locked(cancel_scope& above, task_record& child) noexcept;
     static void move_locked(cancel_scope& above, task_record& child, ready_chain& woken,
@@ -53,8 +53,16 @@ class scope_tree {
     // `through`: the shields below that don't hold it off.
     static void cancel(cancel_scope& scope, cancel_source source, std::string_view reason,
                        shield_strength through = shield_strength::none) noexcept;
-    // Only if the child is still in it.
+    // Of a child that may be cancelled alone, while it runs: makes its own scope if need be.
     static void cancel_own_scope(task_record& child, std::string_view reason) noexcept;
+    // The child ends: by its own worker, the only one who still has to do with that scope.
+    static void leave_own_scope(task_record& child) noexcept;
+    // Whether the innermost scope is one of the task's own, not its nursery's.
+    [[nodiscard]] static bool is_in_own_scope(const task_record& task) noexcept {
+        return task.scope->owner_ == &task;
+    }
+    // The first of its own scopes; or null.
+    [[nodiscard]] static cancel_scope* outermost_of_locked(const task_record& task) noexcept;
     // Takes the cause, or deletes it when the scope is cancelled already.
     static void cancel_locked(cancel_scope& scope, cancel_source source, cancel_cause* cause,
                               ready_chain& woken) noexcept;
@@ -97,6 +105,7 @@ class scope_tree {
         bool soft;
         shield_strength force;
     };
+    static cancel_scope& make_own_scope(task_record& child) noexcept;
     static flags flags_of(const cancel_scope& scope) noexcept;
     static bool carries(const cancel_scope& scope, const flags& given) noexcept;
     static void give(cancel_scope& scope, const flags& given) noexcept;

@@ -22,10 +22,6 @@ namespace covey::detail {
 using lowlevel::count;
 using lowlevel::counted;
 
-task_record::task_record() noexcept { count(counted::tasks, +1); }
-
-task_record::~task_record() { count(counted::tasks, -1); }
-
 void task_record::wake() noexcept {
     phase.store(task_phase::ready, lowlevel::order::relaxed);
     core->scheduler().enqueue(*this);
@@ -47,31 +43,31 @@ task_record& current_task(const char* attempt) {
     return *task;
 }
 
-plain_base::plain_base(std::string_view name) {
-    if (name.empty()) return;
-    name_ = static_cast<char*>(std::malloc(name.size() + 1));
-    if (name_ == nullptr) throw std::bad_alloc();
-    std::memcpy(name_, name.data(), name.size());
-    name_[name.size()] = '\0';
+void plain_base::keep_name(std::string_view name) {
+    auto* const copy = static_cast<char*>(std::malloc(name.size() + 1));
+    if (copy == nullptr) throw std::bad_alloc();
+    std::memcpy(copy, name.data(), name.size());
+    copy[name.size()] = '\0';
+    label.store(copy, lowlevel::order::relaxed);
+    is_named = true;
 }
 
-plain_base::~plain_base() { std::free(name_); }
+void plain_base::drop_name() noexcept {
+    std::free(const_cast<char*>(label.load(lowlevel::order::relaxed)));
+}
 
 std::string_view plain_base::given_name() const noexcept {
-    return name_ == nullptr ? std::string_view() : std::string_view(name_);
+    return is_named ? std::string_view(label.load(lowlevel::order::relaxed)) : std::string_view();
 }
 
-scoped_base::scoped_base(std::string_view name) : plain_base(name) {
-    scope_tree::construct(scope_);
+const char* function_name(const task_record& task) noexcept {
+    const char* name = task.is_named ? nullptr : task.label.load(lowlevel::order::relaxed);
+    return name == nullptr ? task.callable_name() : name;
 }
-scoped_base::~scoped_base() { scope_tree::destroy(scope_); }
-cancel_scope* scoped_base::own_scope() noexcept { return scope_tree::at(scope_); }
 
 std::string task_name(const task_record& task) {
     if (const std::string_view given = task.given_name(); !given.empty()) return std::string(given);
-    const std::source_location function = task.function.load(lowlevel::order::relaxed);
-    const char* name = function.function_name();
-    return pretty_function(name[0] != '\0' ? name : task.callable_name());
+    return pretty_function(function_name(task));
 }
 
 namespace {

@@ -77,7 +77,8 @@ promise_base* worker::where_to_resume(task_record& task) noexcept {
         task.word.set_level(true);
         return unwind(*task.leaf);
     }
-    const bool yielded_at_checkpoint = std::exchange(task.at_checkpoint, false);
+    const bool yielded_at_checkpoint = task.at_checkpoint;
+    task.at_checkpoint = false;
     if (yielded_at_checkpoint && task.word.is_cancelled()) return unwind(*task.leaf);
     return task.leaf;
 }
@@ -88,11 +89,12 @@ promise_base* worker::start(task_record& task) noexcept {
         promise_base* root = task.start();
         if (root != nullptr) {
             root->to = &task.root;
-            task.function.store(root->place, lowlevel::order::relaxed);
+            if (!task.is_named)
+                task.label.store(root->place.function_name(), lowlevel::order::relaxed);
             return root;
         }
     } catch (...) {
-        task.error = std::current_exception();
+        task.root.error = std::current_exception();
     }
     ended = true;
     return nullptr;
@@ -104,15 +106,15 @@ promise_base* worker::unwind(promise_base& leaf) noexcept {
     next = unwind_from = nullptr;
     promise_base* frame = &leaf;
     for (;;) {
-        continuation& to = *frame->to;
-        promise_base* parent = to.parent;
+        frame_owner& to = *frame->to;
+        promise_base* parent = to.parent_frame();
         std::exchange(to.child, nullptr).destroy();
         if (to.is_boundary) {
             to.stopped = true;
             return parent;
         }
         if (parent == nullptr) {
-            current()->stopped = true;
+            to.stopped = true;
             ended = true;
             return nullptr;
         }
@@ -120,18 +122,15 @@ promise_base* worker::unwind(promise_base& leaf) noexcept {
     }
 }
 
-void run_child_next(continuation& to, promise_base& child) noexcept {
+void run_child_next(frame_owner& to, promise_base& child) noexcept {
     child.to = &to;
     this_worker()->next = &child;
 }
 
 void run_parent_next(promise_base& finished) noexcept {
     worker& worker = *this_worker();
-    worker.next = finished.to->parent;
-    if (worker.next == nullptr) {
-        worker.current()->error = std::exchange(finished.error, nullptr);
-        worker.ended = true;
-    }
+    worker.next = finished.to->parent_frame();
+    if (worker.next == nullptr) worker.ended = true;
 }
 
 void unwind_next(promise_base& from) noexcept { this_worker()->unwind_from = &from; }

@@ -18,24 +18,30 @@ class plain_base : public task_record {
     [[nodiscard]] std::string_view given_name() const noexcept final;
 
  protected:
-    explicit plain_base(std::string_view name);
-    ~plain_base() override;
+    explicit plain_base(std::string_view name) {
+        if (!name.empty()) keep_name(name);
+    }
+    ~plain_base() override {
+        if (is_named) drop_name();
+    }
 
  private:
-    char* name_ = nullptr;  // a copy; null: named after its function
+    void keep_name(std::string_view name);
+    void drop_name() noexcept;
 };
 
-// A child with a scope of its own, so that it can be cancelled alone: a service.
+// A child that can be cancelled alone, in a scope of its own that is made for that: a service gets
+// it with its nursery, any other when somebody cancels it.
 class scoped_base : public plain_base {
  public:
-    [[nodiscard]] cancel_scope* own_scope() noexcept final;
+    [[nodiscard]] void* place_of_own_scope() noexcept final { return place_; }
 
  protected:
-    explicit scoped_base(std::string_view name);
-    ~scoped_base() override;
+    using plain_base::plain_base;
+    ~scoped_base() override = default;
 
  private:
-    alignas(cancel_scope) unsigned char scope_[sizeof(cancel_scope)];
+    alignas(cancel_scope) unsigned char place_[sizeof(cancel_scope)];
 };
 
 // What the compiler calls a callable; pretty_function() makes it readable.
@@ -51,9 +57,9 @@ template <class Base, class F, class... A>
 class callable_child final : public Base {
  public:
     template <class G, class... B>
-    explicit callable_child(std::string_view name, G&& function, B&&... arguments) : Base(name) {
-        called_.emplace(std::forward<G>(function), std::forward<B>(arguments)...);
-    }
+    explicit callable_child(std::string_view name, G&& function, B&&... arguments)
+        : Base(name), called_(std::forward<G>(function), std::forward<B>(arguments)...) {}
+    ~callable_child() override { drop_callable(); }
 
     promise_base* start() override {
         if constexpr (is_task<returned>) {
@@ -77,7 +83,11 @@ class callable_child final : public Base {
             }
         }
     }
-    void drop_callable() noexcept override { called_.reset(); }
+    void drop_callable() noexcept override {
+        if (!this->has_callable) return;
+        this->has_callable = false;
+        called_.~stored_call();
+    }
     [[nodiscard]] const char* callable_name() const noexcept override {
         return callable_type_name<F>();
     }
@@ -87,9 +97,12 @@ class callable_child final : public Base {
     template <class T>
     static constexpr bool takes_value = requires(Base& base) { base.set_value(std::declval<T>()); };
 
-    decltype(auto) call() { return std::apply(called_->function, std::move(called_->arguments)); }
+    decltype(auto) call() { return std::apply(called_.function, std::move(called_.arguments)); }
 
-    std::optional<callable_and_arguments<F, A...>> called_;
+    using stored_call = callable_and_arguments<F, A...>;
+    union {
+        stored_call called_;  // until drop_callable()
+    };
 };
 
 template <class F, class... A>

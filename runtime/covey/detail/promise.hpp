@@ -3,14 +3,13 @@
 
 // What the compiler needs to make a coroutine out of a function that returns task<T>.
 //
-// What      promise_base is a frame's head; continuation is the place in the parent that waits for
-//           the frame. The chain leaf -> continuation -> parent frame -> ... ends at the task's
-//           record (parent == nullptr).
+// What      promise_base is a frame's head; frame_owner is who made the frame run: a continuation,
+//           the place in a parent frame that waits for it, or the record of a task. So the chain
+//           leaf -> continuation -> parent frame -> ... ends at the record.
 // Invariant A frame never resumes another one: it tells the worker what to run next, and the
 //           worker loop is the one place that resumes. So neither depth nor number of awaits grows
 //           the stack, in any build.
-// Lifetime  A continuation owns the frame below it. Unwinding destroys the leaf, clears the
-//           continuation's handle and goes up, in a loop.
+// Lifetime  Unwinding destroys the leaf, clears its owner's handle and goes up, in a loop.
 
 #include <covey/fwd.hpp>
 
@@ -28,26 +27,43 @@ namespace detail {
 
 struct task_access;
 
-// Where the outcome of a frame goes.
-struct continuation {
-    promise_base* parent = nullptr;  // the frame that awaits; null: the frame is a task's root
-    std::coroutine_handle<> child = nullptr;  // the awaited frame, owned
-    bool is_boundary = false;                 // unwinding ends here and the parent resumes
-    bool stopped = false;                     // it did: neither a value nor an error came out
+// Owns a frame. Whether it ends by error or by being stopped is told here; its value stays with it.
+struct frame_owner {
+    std::coroutine_handle<> child = nullptr;
+    std::exception_ptr error;  // what the frame threw
+    bool has_parent = false;   // a continuation
+    bool is_boundary = false;  // unwinding ends here and the parent resumes
+    bool stopped = false;      // by a cancellation: neither a value nor an error came out
 
-    continuation() noexcept = default;
-    continuation(const continuation&) = delete;
-    continuation& operator=(const continuation&) = delete;
-    ~continuation() {
+    frame_owner() noexcept = default;
+    frame_owner(const frame_owner&) = delete;
+    frame_owner& operator=(const frame_owner&) = delete;
+    ~frame_owner() {
         if (child) child.destroy();
     }
+
+    // The frame that awaits; null: the owned one is a task's root.
+    [[nodiscard]] promise_base* parent_frame() const noexcept;
+    void rethrow_error() {
+        if (error) std::rethrow_exception(std::exchange(error, nullptr));
+    }
 };
+
+struct continuation : frame_owner {
+    promise_base* parent = nullptr;
+
+    continuation() noexcept { has_parent = true; }
+};
+
+inline promise_base* frame_owner::parent_frame() const noexcept {
+    return has_parent ? static_cast<const continuation*>(this)->parent : nullptr;
+}
 
 struct stands_for_its_caller {};
 
 // Tells the worker to go on with the awaited frame, with the parent of a finished one, or to
 // unwind from a frame outwards. Each is the last act of a frame before it suspends.
-void run_child_next(continuation& to, promise_base& child) noexcept;
+void run_child_next(frame_owner& to, promise_base& child) noexcept;
 void run_parent_next(promise_base& finished) noexcept;
 void unwind_next(promise_base& from) noexcept;
 
@@ -70,9 +86,8 @@ struct final_awaiter {
 
 class promise_base {
  public:
-    continuation* to = nullptr;  // set when the frame is started
+    frame_owner* to = nullptr;   // set when the frame is started
     std::source_location place;  // where the frame awaits; before that, the function itself
-    std::exception_ptr error;    // what the coroutine threw
 
     promise_base() noexcept = default;
     promise_base(const promise_base&) = delete;
@@ -80,12 +95,12 @@ class promise_base {
 
     std::suspend_always initial_suspend() const noexcept { return {}; }
     final_awaiter final_suspend() const noexcept { return {}; }
-    void unhandled_exception() noexcept { error = std::current_exception(); }
+    void unhandled_exception() noexcept { to->error = std::current_exception(); }
 
     // A coroutine of covey's own says so first: what it awaits is shown at its caller's place.
     std::suspend_never await_transform(stands_for_its_caller) noexcept {
         is_internal_ = true;
-        if (to != nullptr && to->parent != nullptr) place = to->parent->place;
+        if (const promise_base* caller = to->parent_frame()) place = caller->place;
         return {};
     }
     template <class A>
@@ -120,10 +135,7 @@ class task_promise final : public promise_base {
         value.emplace(std::forward<U>(result));
     }
 
-    T take() {
-        if (error) std::rethrow_exception(std::exchange(error, nullptr));
-        return std::move(*value);
-    }
+    T take() { return std::move(*value); }
 };
 
 template <>
@@ -132,9 +144,7 @@ class task_promise<void> final : public promise_base {
     task<void> get_return_object(
         std::source_location location = std::source_location::current()) noexcept;
     void return_void() const noexcept {}
-    void take() {
-        if (error) std::rethrow_exception(std::exchange(error, nullptr));
-    }
+    void take() const noexcept {}
 };
 
 // `co_await some_task()`: the child runs in the parent's place; value and error pass through.
@@ -143,18 +153,23 @@ class [[nodiscard]] task_awaiter : private continuation {
  public:
     using handle = std::coroutine_handle<task_promise<T>>;
 
-    explicit task_awaiter(handle frame) noexcept : frame_(frame) { child = frame; }
+    explicit task_awaiter(handle frame) noexcept { child = frame; }
 
     bool await_ready() const noexcept { return false; }
     template <class Promise>
-    void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-        parent = &awaiting.promise();
-        run_child_next(*this, frame_.promise());
+    void await_suspend(std::coroutine_handle<Promise> frame) noexcept {
+        parent = &frame.promise();
+        run_child_next(*this, promise());
     }
-    T await_resume() { return frame_.promise().take(); }
+    T await_resume() {
+        rethrow_error();
+        return promise().take();
+    }
 
  private:
-    handle frame_;
+    [[nodiscard]] task_promise<T>& promise() const noexcept {
+        return handle::from_address(child.address()).promise();
+    }
 };
 
 }  // namespace detail

@@ -52,44 +52,44 @@ class [[nodiscard]] settle : private continuation {
     template <class Make>
     settle(settled<T>& result, Make make) noexcept : result_(result) {
         try {
-            frame_ = task_access::release(make());
-            child = frame_;
+            child = task_access::release(make());
             is_boundary = true;
         } catch (...) {
-            result.error = std::current_exception();
+            error = std::current_exception();
         }
     }
 
     bool await_ready() const noexcept { return !child; }
     template <class Promise>
-    void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-        parent = &awaiting.promise();
-        run_child_next(*this, frame_.promise());
+    void await_suspend(std::coroutine_handle<Promise> frame) noexcept {
+        parent = &frame.promise();
+        run_child_next(*this, promise());
     }
     void await_resume() noexcept {
         result_.stopped = stopped;
+        result_.error = std::exchange(error, nullptr);
         if (!child) return;
-        task_promise<T>& promise = frame_.promise();
-        result_.error = std::exchange(promise.error, nullptr);
-        if (!result_.error) keep(promise);
+        if (!result_.error) keep_value();
         std::exchange(child, nullptr).destroy();
     }
 
  private:
-    void keep(task_promise<T>& promise) noexcept {
+    void keep_value() noexcept {
         if constexpr (std::is_void_v<T>) {
             result_.value.emplace();
         } else {
             try {
-                result_.value.emplace(std::move(*promise.value));
+                result_.value.emplace(promise().take());
             } catch (...) {
                 result_.error = std::current_exception();
             }
         }
     }
+    [[nodiscard]] task_promise<T>& promise() const noexcept {
+        return std::coroutine_handle<task_promise<T>>::from_address(child.address()).promise();
+    }
 
     settled<T>& result_;
-    std::coroutine_handle<task_promise<T>> frame_;
 };
 
 // `co_await pass_stop_on()`: the frame ends stopped; never returns.

@@ -12,6 +12,7 @@
 
 #include <covey/cancel_scope.hpp>
 #include <covey/detail/promise.hpp>
+#include <covey/lowlevel/census.hpp>
 
 #include <cstddef>
 #include <new>
@@ -22,12 +23,28 @@ namespace covey::detail {
 // A task's place among the children of its nursery.
 struct sibling_hook : lowlevel::list_hook {};
 
+// A reading of a run's clock in four bytes, to tell how long ago it was: to a millisecond, if it
+// wasn't 52 days.
+class clock_stamp {
+ public:
+    clock_stamp() noexcept = default;
+    explicit clock_stamp(std::int64_t nanoseconds) noexcept
+        : steps_(static_cast<std::uint32_t>(nanoseconds / nanoseconds_per_step)) {}
+    [[nodiscard]] std::int64_t nanoseconds_until(clock_stamp later) const noexcept {
+        return std::int64_t(later.steps_ - steps_) * nanoseconds_per_step;
+    }
+
+ private:
+    static constexpr std::int64_t nanoseconds_per_step = 1'000'000;
+    std::uint32_t steps_ = 0;
+};
+
 // How far a task has come; only for looking at.
 enum class task_phase : std::uint8_t { created, running, ready, waiting, ended };
 
 class task_record : public lowlevel::waiter, public sibling_hook {
  public:
-    virtual ~task_record();
+    virtual ~task_record() { lowlevel::count(lowlevel::counted::tasks, -1); }
 
     // Records are pooled like frames, but for those with a stricter alignment.
     static void* operator new(std::size_t size);
@@ -64,45 +81,51 @@ class task_record : public lowlevel::waiter, public sibling_hook {
     [[nodiscard]] virtual const char* callable_name() const noexcept = 0;
     // The name given in task_options; empty: none.
     [[nodiscard]] virtual std::string_view given_name() const noexcept { return {}; }
-    // The scope of its own that a task with a handle, and a service, starts in.
-    [[nodiscard]] virtual cancel_scope* own_scope() noexcept { return nullptr; }
+    // Where a child that can be cancelled alone keeps a scope for that; null: it can't.
+    [[nodiscard]] virtual void* place_of_own_scope() noexcept { return nullptr; }
 
     // Constant after the spawn, but for the parent of a task that may move: that one is written
     // under the whole tree lock.
     runtime_core* core = nullptr;
     nursery* parent = nullptr;  // null: main
-    bool is_service = false;
-    bool may_move = false;     // of a start(), which takes it to another nursery
-    bool keeps_error = false;  // for whoever holds its future: its nursery doesn't fail
 
     // Owned by the task's worker; by nobody while it is suspended.
-    continuation root;             // owns the outermost frame
-    promise_base* leaf = nullptr;  // the frame to resume
-    std::exception_ptr error;
-    bool at_checkpoint = false;  // yielded in checkpoint(): cancellation is met on return
-    bool started = false;
-    bool stopped = false;               // ended by a cancellation
-    bool failed = false;                // ended by an error, which its nursery has
-    bool is_watched = false;            // by testing::expect_checkpoints
-    std::uint8_t checkpoints_seen = 0;  // while it is
+    [[no_unique_address]] frame_owner root;  // owns the outermost frame, and how it ended
+    bool is_watched = false;                 // by testing::expect_checkpoints
+    std::uint8_t checkpoints_seen = 0;       // while it is
+    bool at_checkpoint : 1 = false;  // yielded in checkpoint(): cancellation is met on return
+    bool started : 1 = false;
+    bool has_callable : 1 = true;
+    bool failed : 1 = false;  // ended by an error, which its nursery has
+
+    // Written by the task's worker, read by anybody who looks; like the four below.
+    lowlevel::atomic<task_phase> phase{task_phase::created};
+
+    // Constant after the spawn, but for the one that says so.
+    bool is_service : 1 = false;
+    bool may_move : 1 = false;     // of a start(), which takes it to another nursery
+    bool keeps_error : 1 = false;  // for whoever holds its future: its nursery doesn't fail
+    bool is_scoped : 1 = false;    // begins in a scope of its own
+    bool is_named : 1 = false;     // by its label
+
+    promise_base* leaf = nullptr;  // the frame to resume; owned like the root
+
+    // Set under the lock of its nursery, then written by the task under its worker's part of the
+    // tree lock; and by a move, under the whole. Read by the task, or under the whole.
+    cancel_scope* scope = nullptr;  // the innermost one
 
     // Owned by the chain that the task is in.
     task_record* next_ready = nullptr;
 
-    // Set under the lock of its nursery, then written by the task under its worker's part of the
-    // tree lock; and by a move, under the whole. Read by the task, or under the whole.
-    cancel_scope* scope = nullptr;      // the innermost one
-    cancel_scope* outermost = nullptr;  // the first one that this task opened; null: none
-
-    // Written by the task's worker, read by anybody who looks.
-    lowlevel::atomic<task_phase> phase{task_phase::created};
     lowlevel::atomic<const lowlevel::wait_traits*> waits_for{nullptr};
-    lowlevel::atomic<std::int64_t> since{0};
-    lowlevel::atomic<std::source_location> place{};     // where it waits
-    lowlevel::atomic<std::source_location> function{};  // the root coroutine
+    lowlevel::atomic<std::source_location> place{};  // where it waits
+    // Given with the task and a copy, if it is_named; else the compiler's for the root coroutine,
+    // null before there is one.
+    lowlevel::atomic<const char*> label{nullptr};
+    lowlevel::atomic<clock_stamp> since{};  // when it began to wait
 
  protected:
-    task_record() noexcept;
+    task_record() noexcept { lowlevel::count(lowlevel::counted::tasks, +1); }
 
  private:
     lowlevel::atomic<std::uint32_t> references_{1};
@@ -156,6 +179,8 @@ using sibling_list = lowlevel::intrusive_list<task_record, sibling_hook>;
 
 // "worker", "lambda in main", or what task_options said. Any thread, while the task is known alive.
 [[nodiscard]] std::string task_name(const task_record& task);
+// As the compiler calls what the task runs.
+[[nodiscard]] const char* function_name(const task_record& task) noexcept;
 [[nodiscard]] std::string pretty_function(const char* name);
 
 }  // namespace covey::detail

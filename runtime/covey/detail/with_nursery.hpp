@@ -58,6 +58,7 @@ class nursery_block {
 
     // For the ends of children, whose nursery this may be.
     static void child_ended(task_record& task) noexcept;
+    static void ended_badly(task_record& task) noexcept;
     static void fail_for(task_record& task) noexcept;
     // Under the nursery's lock. True: the block has nothing to wait for now. Where there is no
     // service to stop either, the nursery is closed by that.
