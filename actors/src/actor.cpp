@@ -64,7 +64,7 @@ class [[nodiscard]] incarnation::handler_run : private continuation {
                 box.type()->handle(*life_.actor_, box.storage(), life_.current_.reply);
             child = called.frame;
             promise_ = called.promise;
-            is_boundary = true;
+            kind = owner_kind::boundary;
         } catch (...) {
             error = std::current_exception();
         }

@@ -131,7 +131,7 @@ template <class F, class R = body_result<F>>
 task<R> run_collapsed(F body) {
     co_await stands_for_its_caller();
     settled<R> result;
-    co_await settle(result, [&] { return body_task(body); });
+    co_await settle_body(result, body);
     if (result.stopped) co_await pass_stop_on();
     if (result.error) std::rethrow_exception(collapsed(result.error));
     if constexpr (!std::is_void_v<R>) co_return result.take();

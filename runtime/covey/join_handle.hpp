@@ -72,7 +72,7 @@ class joinable_base : public scoped_base {
     class wait;
 
  protected:
-    explicit joinable_base(std::string_view name) : scoped_base(name) {}
+    explicit joinable_base(std::string_view name) : scoped_base(name) { is_joinable = true; }
     ~joinable_base() override { delete blame_; }
 
     // Before the tree lock: while a handle cancels the child, its end isn't announced.

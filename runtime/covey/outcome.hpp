@@ -46,7 +46,7 @@ template <class X, class R = body_result<X>>
 task<outcome<R>> run_attempt(X body) {
     co_await stands_for_its_caller();
     settled<R> result;
-    co_await settle(result, [&] { return body_task(body); });
+    co_await settle_body(result, body);
     if (result.stopped) co_await pass_stop_on();
     if (result.error) co_return outcome<R>(result.error);
     co_return outcome<R>(std::move(*result.value));

@@ -11,11 +11,11 @@ namespace covey {
 // cancellation. Not a checkpoint by itself. Throws std::invalid_argument for a negative grace.
 template <class X>
 auto shielded(X&& body) {
-    return detail::run_or_fail<std::decay_t<X>>(std::forward<X>(body), {.shield = true});
+    return detail::failing_block<std::decay_t<X>>(std::forward<X>(body), {.shield = true});
 }
 template <class Rep, class Period, class X>
 auto shielded(std::chrono::duration<Rep, Period> grace, X&& body) {
-    return detail::run_or_fail<std::decay_t<X>>(
+    return detail::failing_block<std::decay_t<X>>(
         std::forward<X>(body), {.shield = true, .grace = detail::to_duration(grace)});
 }
 
@@ -25,11 +25,11 @@ template <class X, class C, class R = body_result<X>, class Cleaned = body_resul
 task<R> run_finally(X body, C cleanup) {
     co_await stands_for_its_caller();
     settled<R> result;
-    co_await settle(result, [&] { return body_task(body); });
+    co_await settle_body(result, body);
 
     scope_block shield({.shield = true});
     settled<Cleaned> cleaned;
-    co_await settle(cleaned, [&] { return body_task(cleanup); });
+    co_await settle_body(cleaned, cleanup);
     static_cast<void>(shield.leave(cleaned.stopped));
 
     if (result.error && cleaned.error)

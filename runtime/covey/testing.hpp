@@ -150,7 +150,7 @@ task<void> run_expecting(X body, bool some) {
     co_await covey::detail::stands_for_its_caller();
     const checkpoint_watch watch;
     covey::detail::settled<R> result;
-    co_await covey::detail::settle(result, [&] { return covey::detail::body_task(body); });
+    co_await covey::detail::settle_body(result, body);
     if (result.stopped) co_await covey::detail::pass_stop_on();
     result.rethrow_error();
     if (some)

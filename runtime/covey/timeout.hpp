@@ -55,45 +55,107 @@ class limited<void> {
 
 namespace detail {
 
-template <class X, class R = body_result<X, cancel_scope>>
-task<limited<R>> run_limited(X body, scope_limits limits) {
-    co_await stands_for_its_caller();
-    scope_block block(limits);
-    settled<R> result;
-    co_await settle(result, [&] { return body_task(body, block.scope()); });
-    if (block.leave(result.stopped)) co_await pass_stop_on();
-    result.rethrow_error();
-    if constexpr (std::is_void_v<R>) {
-        co_return limited<void>(!result.stopped);
-    } else {
-        if (result.stopped) co_return limited<R>();
-        co_return limited<R>(result.take());
+// A body in a scope of its own, without a frame of its own: a stop that comes out of the body asks
+// the scope before the frame that awaits the block is stopped.
+template <class X>
+class scoped_body : private body_of<X, cancel_scope>::kind {
+ public:
+    scoped_body(X body, const scope_limits& limits) : body_(std::move(body)), limits_(limits) {}
+    scoped_body(scoped_body&& other) noexcept(std::is_nothrow_move_constructible_v<X>)
+        : body_(std::move(other.body_)), limits_(other.limits_), is_spent_(other.is_spent_) {
+        other.is_spent_ = true;
     }
-}
+    scoped_body& operator=(scoped_body&&) = delete;
+    ~scoped_body() = default;
 
-template <class X, class R = body_result<X, cancel_scope>>
-task<R> run_or_fail(X body, scope_limits limits) {
-    co_await stands_for_its_caller();
-    scope_block block(limits);
-    settled<R> result;
-    co_await settle(result, [&] { return body_task(body, block.scope()); });
-    if (block.leave(result.stopped)) co_await pass_stop_on();
-    result.rethrow_error();
-    if (result.stopped) {
-        if (block.scope().cause().source == cancel_source::deadline) throw_too_slow(block.scope());
-        if constexpr (!std::is_void_v<R>) throw_body_cancelled(block.scope().cause());
+    bool await_ready() {
+        if (std::exchange(is_spent_, true)) throw_block_awaited_twice();
+        inside_.emplace(limits_);
+        if constexpr (std::is_base_of_v<block_place, running>) this->ends_stop = &absorbs;
+        return running::begin(
+            [this]() -> decltype(auto) { return body_of<X, cancel_scope>::make(body_, scope()); });
     }
-    if constexpr (!std::is_void_v<R>) co_return result.take();
-}
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> frame) noexcept {
+        running::suspend(frame);
+    }
+
+ protected:
+    using result = typename body_of<X, cancel_scope>::result;
+
+    // The block has ended: the outcome of its body, unless that is an error.
+    settled<result> leave() {
+        settled<result> outcome;
+        running::end(outcome);
+        if (!outcome.stopped) static_cast<void>(inside_->leave(false));
+        outcome.rethrow_error();
+        return outcome;
+    }
+    [[nodiscard]] cancel_scope& scope() noexcept { return inside_->scope(); }
+
+ private:
+    using running = typename body_of<X, cancel_scope>::kind;
+
+    static bool absorbs(block_place& here) noexcept {
+        return !static_cast<scoped_body&>(static_cast<running&>(here)).inside_->leave(true);
+    }
+
+    X body_;
+    scope_limits limits_;
+    std::optional<scope_block> inside_;
+    bool is_spent_ = false;
+};
+
+// The awaitable of the blocks that say whether they were cut short, and of those that fail then.
+template <class X>
+class [[nodiscard("a block does nothing until it is awaited")]] limited_block final
+    : public scoped_body<X> {
+    using result = typename scoped_body<X>::result;
+
+ public:
+    using covey_result = limited<result>;
+    using scoped_body<X>::scoped_body;
+
+    limited<result> await_resume() {
+        settled<result> outcome = this->leave();
+        if constexpr (std::is_void_v<result>) {
+            return limited<void>(!outcome.stopped);
+        } else {
+            if (outcome.stopped) return limited<result>();
+            return limited<result>(outcome.take());
+        }
+    }
+};
+
+template <class X>
+class [[nodiscard("a block does nothing until it is awaited")]] failing_block final
+    : public scoped_body<X> {
+    using result = typename scoped_body<X>::result;
+
+ public:
+    using covey_result = result;
+    using scoped_body<X>::scoped_body;
+
+    result await_resume() {
+        settled<result> outcome = this->leave();
+        if (outcome.stopped) {
+            cancel_cause cause = this->scope().cause();
+            if (cause.source == cancel_source::deadline) throw_too_slow(this->scope());
+            if constexpr (!std::is_void_v<result>) throw_body_cancelled(std::move(cause));
+        }
+        return outcome.take();
+    }
+};
 
 }  // namespace detail
 
 // Runs body(cancel_scope&) in a scope of its own; `limited` says whether it ran to its end or was
 // stopped by that scope. Outer cancellation and errors pass through. Not a checkpoint by itself.
-// Cost: one coroutine frame and one lock on entry and exit, like all blocks below.
+// Cost: one lock on entry and exit, and the frame of the body if that is a coroutine; no frame of
+// its own. Like all blocks below.
 template <class F>
 auto with_cancel_scope(F&& body) {
-    return detail::run_limited<std::decay_t<F>>(std::forward<F>(body), {});
+    return detail::limited_block<std::decay_t<F>>(std::forward<F>(body), {});
 }
 
 // Runs body, an awaitable or a function with or without a cancel_scope&, for at most that long
@@ -102,13 +164,13 @@ auto with_cancel_scope(F&& body) {
 // fired. Throws std::invalid_argument for a negative or NaN limit. (C20-C29)
 template <class Rep, class Period, class X>
 auto move_on_after(std::chrono::duration<Rep, Period> limit, X&& body) {
-    return detail::run_limited<std::decay_t<X>>(std::forward<X>(body),
-                                                {.timeout = detail::to_duration(limit)});
+    return detail::limited_block<std::decay_t<X>>(std::forward<X>(body),
+                                                  {.timeout = detail::to_duration(limit)});
 }
 template <class D, class X>
 auto move_on_at(std::chrono::time_point<run_clock, D> deadline, X&& body) {
-    return detail::run_limited<std::decay_t<X>>(std::forward<X>(body),
-                                                {.deadline = detail::to_time_point(deadline)});
+    return detail::limited_block<std::decay_t<X>>(std::forward<X>(body),
+                                                  {.deadline = detail::to_time_point(deadline)});
 }
 
 // The same, but a body that was cut off by the limit is a too_slow_error; an error of the body
@@ -116,13 +178,13 @@ auto move_on_at(std::chrono::time_point<run_clock, D> deadline, X&& body) {
 // isn't there is a cancelled_error.
 template <class Rep, class Period, class X>
 auto fail_after(std::chrono::duration<Rep, Period> limit, X&& body) {
-    return detail::run_or_fail<std::decay_t<X>>(std::forward<X>(body),
-                                                {.timeout = detail::to_duration(limit)});
+    return detail::failing_block<std::decay_t<X>>(std::forward<X>(body),
+                                                  {.timeout = detail::to_duration(limit)});
 }
 template <class D, class X>
 auto fail_at(std::chrono::time_point<run_clock, D> deadline, X&& body) {
-    return detail::run_or_fail<std::decay_t<X>>(std::forward<X>(body),
-                                                {.deadline = detail::to_time_point(deadline)});
+    return detail::failing_block<std::decay_t<X>>(std::forward<X>(body),
+                                                  {.deadline = detail::to_time_point(deadline)});
 }
 
 }  // namespace covey

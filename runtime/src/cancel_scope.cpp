@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include <stdexcept>
+
 namespace covey {
 
 using detail::scope_tree;
@@ -177,6 +179,12 @@ void cancel_through(const scope_handle& handle, shield_strength shields,
     const mutex_guard held(control.lock);
     if (control.scope != nullptr)
         scope_tree::cancel(*control.scope, cancel_source::explicit_call, reason, shields);
+}
+
+void throw_block_awaited_twice() {
+    throw std::logic_error(
+        "covey: a block is awaited a second time, or after it was moved from: a block runs once, "
+        "call the function again for another");
 }
 
 void throw_too_slow(const cancel_scope& scope) {

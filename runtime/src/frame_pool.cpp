@@ -150,8 +150,7 @@ void frame_pool::remove_usable(slab& removed) noexcept {
 
 // -------------------------------------------------------------------------------- freed elsewhere
 
-void frame_pool::free_elsewhere(void* block) noexcept {
-    frame_pool& owner = *slab_space::owner_of(block);
+void frame_pool::free_elsewhere(void* block, frame_pool& owner) noexcept {
     frame_pool* const mine = of_this_worker();
     if (mine == &owner) return mine->put_in_place(block);
     auto& freed = *::new (block) free_block{nullptr};

@@ -48,10 +48,13 @@ class frame_pool {
     }
     // With the size that it was allocated with.
     static void free(void* block, std::size_t size) noexcept {
-        if (!slab_space::contains(block)) return free_large(block, size);
+        const slab_space::home home = slab_space::find(block);
+        if (!home) [[unlikely]]
+            return free_large(block, size);
         frame_pool* const mine = held_here_;
-        if (slab_space::owner_of(block) != mine) return free_elsewhere(block);
-        mine->put_in_place(block);
+        if (*home.owner != mine) [[unlikely]]
+            return free_elsewhere(block, **home.owner);
+        mine->put_in_place(block, *home.note);
     }
 
     // The calling worker parks, or takes a breath: gives away what it has freed of others, and what
@@ -102,7 +105,7 @@ class frame_pool {
     explicit frame_pool() noexcept;
 
     [[nodiscard, gnu::noinline]] static void* allocate_slowly(std::size_t size);
-    [[gnu::noinline]] static void free_elsewhere(void* block) noexcept;
+    [[gnu::noinline]] static void free_elsewhere(void* block, frame_pool& owner) noexcept;
     [[gnu::noinline]] static void free_large(void* block, std::size_t size) noexcept;
 
     // A pool that the caller holds from now on; null: there is none, or they are switched off.
@@ -114,8 +117,8 @@ class frame_pool {
     // By the holder.
     [[nodiscard]] void* take_block(std::size_t size_class) noexcept;
     [[nodiscard]] bool find_slab(std::size_t size_class) noexcept;
-    void put_in_place(void* block) noexcept {
-        slab& home = slab_space::slab_of(block);
+    void put_in_place(void* block) noexcept { put_in_place(block, *slab_space::find(block).note); }
+    void put_in_place(void* block, slab& home) noexcept {
         home.free = ::new (block) free_block{home.free};
         if (--home.frees_to_look == 0) [[unlikely]]
             look_at(home);

@@ -173,7 +173,7 @@ void wake(lowlevel::wait_node* joiner) noexcept {
 
 // On the task's worker, when its root frame has finished or every frame is gone.
 void end_task(task_record& task) noexcept {
-    if (!task.root.error && task.root.child) {
+    if (task.keeps_value && task.root.child && !task.root.error) {
         try {
             task.keep_value();
         } catch (...) {
@@ -194,7 +194,7 @@ void end_task(task_record& task) noexcept {
 void nursery_block::child_ended(task_record& task) noexcept {
     if (task.root.error || task.root.stopped) ended_badly(task);
     if (task.is_service) scope_tree::leave_own_scope(task);
-    task.announce();
+    if (task.is_joinable) task.announce();
 
     lowlevel::wait_node* joiner = nullptr;
     if (task.may_move) {
@@ -211,7 +211,7 @@ void nursery_block::child_ended(task_record& task) noexcept {
 
 void nursery_block::ended_badly(task_record& task) noexcept {
     task.failed = task.root.error != nullptr && !task.keeps_error;
-    task.keep_blame();
+    if (task.is_joinable) task.keep_blame();
     if (task.failed) fail_for(task);
 }
 

@@ -114,12 +114,6 @@ cancel_cause scope_tree::blame(const cancel_scope& scope) noexcept {
     }
 }
 
-void scope_tree::adopt_locked(cancel_scope& above, task_record& child) noexcept {
-    child.scope = &above;
-    if (child.is_scoped) child.scope = &make_own_scope(child);
-    child.word.set_level(child.scope->effective_);
-}
-
 // Below the scope of its nursery, and above what it has opened itself.
 cancel_scope& scope_tree::make_own_scope(task_record& child) noexcept {
     cancel_scope& own = *::new (child.place_of_own_scope()) cancel_scope();

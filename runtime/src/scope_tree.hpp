@@ -44,7 +44,10 @@ class scope_tree {
 
     // A child's place below a nursery's scope: in between is its own scope, if it begins in one.
     // Under the nursery's lock.
-    static void adopt_locked(cancel_scope& above, task_record& child) noexcept;
+    static void adopt_locked(cancel_scope& above, task_record& child) noexcept {
+        child.scope = child.is_scoped ? &make_own_scope(child) : &above;
+        child.word.set_level(child.scope->effective_);
+    }
     static void move_locked(cancel_scope& above, task_record& child, ready_chain& woken,
                             lowlevel::stop_requests& told) noexcept;
     static void make_root(cancel_scope& root, runtime_core& core, task_record& main) noexcept;

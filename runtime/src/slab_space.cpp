@@ -53,8 +53,9 @@ slab* slab_space::take(frame_pool& owner) noexcept {
         at = first_free * slabs_in_chunk + static_cast<std::size_t>(which);
     }
     void* const memory = reinterpret_cast<void*>(base() + at * slab_bytes);
-    owner_of(memory) = &owner;
-    return ::new (static_cast<void*>(&slab_of(memory))) slab();
+    const home found = find(memory);
+    *found.owner = &owner;
+    return ::new (static_cast<void*>(found.note)) slab();
 }
 
 void slab_space::give_back(slab& free) noexcept {

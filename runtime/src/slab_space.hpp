@@ -50,16 +50,21 @@ class slab_space {
     static constexpr std::size_t chunk_bytes = slabs_in_chunk * slab_bytes;
     static constexpr std::size_t total_bytes = chunks * chunk_bytes;
 
-    [[nodiscard]] static bool contains(const void* block) noexcept {
-        return address(block) - base() < total_bytes;
+    // The slab that a block is in, and whose that is.
+    struct home {
+        slab* note = nullptr;  // null: the block is from elsewhere
+        frame_pool** owner = nullptr;
+        explicit operator bool() const noexcept { return note != nullptr; }
+    };
+    [[nodiscard]] static home find(const void* block) noexcept {
+        const std::uintptr_t start = base();
+        const std::uintptr_t offset = address(block) - start;
+        if (offset >= total_bytes) return {};
+        const std::size_t at = offset / slab_bytes;
+        return {reinterpret_cast<slab*>(start - notes_bytes) + at,
+                reinterpret_cast<frame_pool**>(start - notes_bytes - owners_bytes) + at};
     }
-    // Of a block that is contained.
-    [[nodiscard]] static slab& slab_of(const void* block) noexcept {
-        return reinterpret_cast<slab*>(base() - notes_bytes)[index(block)];
-    }
-    [[nodiscard]] static frame_pool*& owner_of(const void* block) noexcept {
-        return reinterpret_cast<frame_pool**>(base() - notes_bytes - owners_bytes)[index(block)];
-    }
+    [[nodiscard]] static bool contains(const void* block) noexcept { return bool(find(block)); }
     [[nodiscard]] static std::byte* memory_of(const slab& note) noexcept {
         const auto at =
             static_cast<std::size_t>(&note - reinterpret_cast<const slab*>(base() - notes_bytes));

@@ -4,6 +4,7 @@
 #include "frame_pool.hpp"
 #include "runtime_core.hpp"
 
+#include <covey/detail/settle.hpp>
 #include <covey/testing.hpp>
 
 #include <utility>
@@ -100,6 +101,23 @@ promise_base* worker::start(task_record& task) noexcept {
     return nullptr;
 }
 
+namespace {
+
+// Whether a stop goes no further than to the owner of the stopped frame.
+bool ends_stop(frame_owner& owner) noexcept {
+    switch (owner.kind) {
+        case owner_kind::awaiter: return false;
+        case owner_kind::record:
+        case owner_kind::boundary: return true;
+        case owner_kind::block:
+        case owner_kind::in_place: break;
+    }
+    auto& block = static_cast<block_place&>(owner);
+    return block.ends_stop == nullptr || block.ends_stop(block);
+}
+
+}  // namespace
+
 // Destroys frames from the leaf outwards until a block catches the stop. A loop, so any depth
 // costs no stack; destructors run with the task current, and no lock held.
 promise_base* worker::unwind(promise_base& leaf) noexcept {
@@ -108,15 +126,14 @@ promise_base* worker::unwind(promise_base& leaf) noexcept {
     for (;;) {
         frame_owner& to = *frame->to;
         promise_base* parent = to.parent_frame();
-        std::exchange(to.child, nullptr).destroy();
-        if (to.is_boundary) {
-            to.stopped = true;
+        if (to.kind == owner_kind::in_place)
+            static_cast<block_place&>(to).step_out();
+        else
+            std::exchange(to.child, nullptr).destroy();
+        to.stopped = ends_stop(to);
+        if (to.stopped) {
+            ended = parent == nullptr;
             return parent;
-        }
-        if (parent == nullptr) {
-            to.stopped = true;
-            ended = true;
-            return nullptr;
         }
         frame = parent;
     }

@@ -58,7 +58,10 @@ class callable_child final : public Base {
  public:
     template <class G, class... B>
     explicit callable_child(std::string_view name, G&& function, B&&... arguments)
-        : Base(name), called_(std::forward<G>(function), std::forward<B>(arguments)...) {}
+        : Base(name), called_(std::forward<G>(function), std::forward<B>(arguments)...) {
+        if constexpr (is_task<returned>)
+            this->keeps_value = takes_value<awaitable_result_t<returned>>;
+    }
     ~callable_child() override { drop_callable(); }
 
     promise_base* start() override {

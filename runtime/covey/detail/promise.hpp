@@ -15,6 +15,7 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <optional>
 #include <source_location>
@@ -27,13 +28,21 @@ namespace detail {
 
 struct task_access;
 
+// Who a frame_owner is, and what comes of a frame of his that is stopped.
+enum class owner_kind : std::uint8_t {
+    record,    // of the task, whose root the frame is: the task is stopped
+    awaiter,   // a continuation: the parent frame is stopped too
+    boundary,  // likewise, but the parent goes on
+    block,     // a block_place: it says which of the two
+    in_place,  // likewise; it stands in for the owner of its own frame
+};
+
 // Owns a frame. Whether it ends by error or by being stopped is told here; its value stays with it.
 struct frame_owner {
     std::coroutine_handle<> child = nullptr;
     std::exception_ptr error;  // what the frame threw
-    bool has_parent = false;   // a continuation
-    bool is_boundary = false;  // unwinding ends here and the parent resumes
-    bool stopped = false;      // by a cancellation: neither a value nor an error came out
+    owner_kind kind = owner_kind::record;
+    bool stopped = false;  // by a cancellation, and it ends here: no value and no error came out
 
     frame_owner() noexcept = default;
     frame_owner(const frame_owner&) = delete;
@@ -52,11 +61,11 @@ struct frame_owner {
 struct continuation : frame_owner {
     promise_base* parent = nullptr;
 
-    continuation() noexcept { has_parent = true; }
+    continuation() noexcept { kind = owner_kind::awaiter; }
 };
 
 inline promise_base* frame_owner::parent_frame() const noexcept {
-    return has_parent ? static_cast<const continuation*>(this)->parent : nullptr;
+    return kind == owner_kind::record ? nullptr : static_cast<const continuation*>(this)->parent;
 }
 
 struct stands_for_its_caller {};

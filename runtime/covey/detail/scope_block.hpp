@@ -42,6 +42,7 @@ void soft_cancel(cancel_scope& scope, std::string_view reason, duration then_har
 void cancel_through(const scope_handle& handle, shield_strength shields,
                     std::string_view reason) noexcept;
 
+[[noreturn]] void throw_block_awaited_twice();
 [[noreturn]] void throw_too_slow(const cancel_scope& scope);
 [[noreturn]] void throw_body_cancelled(cancel_cause cause);
 

@@ -69,13 +69,13 @@ class task_record : public lowlevel::waiter, public sibling_hook {
     // Calls the callable. A coroutine: its frame, to be resumed by the worker; a plain function
     // has run: null. Throws what the callable throws.
     virtual promise_base* start() = 0;
-    // The root frame has returned: takes its value, if anybody wants it.
+    // If it keeps_value, the root frame has returned: takes it.
     virtual void keep_value() {}
     // Destroys callable and arguments: the task has ended, whatever outlives it here.
     virtual void drop_callable() noexcept = 0;
-    // The task has failed or was stopped, no lock is held: notes why, while it is known.
+    // If it is_joinable, no lock is held. The task has failed or was stopped: notes why, while it
+    // is known. The outcome is decided: tells those who wait for this task.
     virtual void keep_blame() noexcept {}
-    // The outcome is decided, no lock is held: tells those who wait for this task.
     virtual void announce() noexcept {}
     // What the callable is called by the compiler, until the coroutine itself says.
     [[nodiscard]] virtual const char* callable_name() const noexcept = 0;
@@ -106,6 +106,8 @@ class task_record : public lowlevel::waiter, public sibling_hook {
     bool may_move : 1 = false;     // of a start(), which takes it to another nursery
     bool keeps_error : 1 = false;  // for whoever holds its future: its nursery doesn't fail
     bool is_scoped : 1 = false;    // begins in a scope of its own
+    bool is_joinable : 1 = false;  // somebody may wait for its end, or cancel it alone
+    bool keeps_value : 1 = false;  // what its coroutine returns
     bool is_named : 1 = false;     // by its label
 
     promise_base* leaf = nullptr;  // the frame to resume; owned like the root

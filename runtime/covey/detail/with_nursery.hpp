@@ -85,7 +85,7 @@ task<R> run_nursery(F body) {
     nursery_block block;
     block.open();
     settled<R> result;
-    co_await settle(result, [&] { return body_task(body, block.get()); });
+    co_await settle_body(result, body, block.get());
     if (result.error) block.body_failed(result.error);
     do {
         co_await block.join();
