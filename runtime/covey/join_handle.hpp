@@ -34,7 +34,8 @@ class join_handle {
     // Waits until the child has ended and takes its value: a second time, std::logic_error (a void
     // result may be awaited again). A child that failed or was stopped gives cancelled_error here;
     // its error goes to the nursery. A checkpoint; cancellation leaves the child alone.
-    [[nodiscard]] operation operator co_await() const;
+    [[nodiscard]] operation operator co_await() const&;
+    [[nodiscard]] operation operator co_await() &&;
 
     // Whether the child has ended, and everything of it is gone.
     [[nodiscard]] bool done() const noexcept { return child_ == nullptr || child_->is_settled(); }
@@ -49,7 +50,8 @@ class join_handle {
     friend class nursery_handle;
 
     using state = detail::result_base<T>;
-    explicit join_handle(state& child) noexcept : child_(&child) { child.add_reference(); }
+    // Of a child that is only being made.
+    explicit join_handle(state& child) noexcept : child_(&child) { child.begin_with_reference(); }
 
     state* child_;
 };
@@ -91,8 +93,13 @@ class joinable_base : public scoped_base {
 
 // Waits for the end of one child.
 class joinable_base::wait : public lowlevel::wait_operation {
+ public:
+    [[nodiscard]] bool await_ready();
+
  protected:
-    explicit wait(joinable_base* child);
+    // Null: throws. Takes over the reference of a handle that gives it away.
+    enum class reference : bool { added, taken };
+    explicit wait(joinable_base* child, reference how = reference::added);
     wait(wait&& other) noexcept;
     ~wait() override;
     lowlevel::spin_lock& settle_lock() const noexcept { return child_->settle_lock_; }
@@ -102,6 +109,7 @@ class joinable_base::wait : public lowlevel::wait_operation {
     joinable_base* child_;  // counted
 
  private:
+    friend class lowlevel::wait_operation;
     void lock() noexcept final;
     void unlock() noexcept final;
     bool try_now() final;
@@ -157,12 +165,17 @@ class [[nodiscard]] join_handle<T>::operation final : public detail::joinable_ba
 
  private:
     friend class join_handle;
-    explicit operation(state* child) : wait(child) {}
+    using wait::wait;
 };
 
 template <class T>
-auto join_handle<T>::operator co_await() const -> operation {
+auto join_handle<T>::operator co_await() const& -> operation {
     return operation(child_);
+}
+
+template <class T>
+auto join_handle<T>::operator co_await() && -> operation {
+    return operation(std::exchange(child_, nullptr), operation::reference::taken);
 }
 
 }  // namespace covey

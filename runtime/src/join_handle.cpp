@@ -68,13 +68,14 @@ bool joinable_base::settle(lowlevel::wake_list& woken) noexcept {
     return true;
 }
 
-joinable_base::wait::wait(joinable_base* child) : wait_operation(waits_for_task), child_(child) {
+joinable_base::wait::wait(joinable_base* child, reference how)
+    : wait_operation(waits_for_task), child_(child) {
     if (child == nullptr) {
         throw std::logic_error(
             "covey: a join_handle is awaited after it was moved from; await the one it was moved "
             "to");
     }
-    child->add_reference();
+    if (how == reference::added) child->add_reference();
 }
 
 joinable_base::wait::wait(wait&& other) noexcept
@@ -84,6 +85,7 @@ joinable_base::wait::~wait() {
     if (child_ != nullptr) child_->drop_reference();
 }
 
+bool joinable_base::wait::await_ready() { return start(*this); }
 void joinable_base::wait::lock() noexcept { child_->settle_lock_.lock(); }
 void joinable_base::wait::unlock() noexcept { child_->settle_lock_.unlock(); }
 bool joinable_base::wait::try_now() { return child_->end_ > child_end::ending; }

@@ -356,6 +356,7 @@ std::exception_ptr nursery_block::take_only_error() noexcept {
 children_wait::children_wait(nursery& joined) noexcept
     : wait_operation(waits_for_children), nursery_(&joined) {}
 
+bool children_wait::await_ready() { return start(*this); }
 void children_wait::lock() noexcept { nursery_->lock_.lock(); }
 void children_wait::unlock() noexcept { nursery_->lock_.unlock(); }
 bool children_wait::try_now() { return nursery_block::settle_locked(*nursery_); }

@@ -36,10 +36,11 @@ void scope_tree::enter(cancel_scope& scope, task_record& task, const scope_limit
 
     lowlevel::stop_requests told;
     const locked own_part(core.own_part_of_tree());
+    cancel_scope& outer = *task.scope;
     scope.core_ = &core;
     scope.owner_ = &task;
     scope.nursery_ = opened;
-    scope.outer_ = task.scope;
+    scope.outer_ = &outer;
     if (limits.shield)
         scope.shield_ = limits.yielding ? shield_strength::yielding : shield_strength::full;
     scope.grace_ = limits.grace;
@@ -48,14 +49,22 @@ void scope_tree::enter(cancel_scope& scope, task_record& task, const scope_limit
     if (deadline != time_point::max() && deadline.time_since_epoch().count() <= now)
         scope.source_ = cancel_source::deadline;
 
-    // Nothing is below it yet, and the task itself runs: nobody's wait is to be claimed.
+    if (outer.owner_ == &task) outer.inner_ = &scope;
+    task.scope = &scope;
+    if (outer.soft_effective_ || scope.source_ != cancel_source::none) [[unlikely]]
+        enter_cancelled_locked(scope, told);
+    else if (deadline != time_point::max())
+        core.arm(scope, deadline.time_since_epoch().count());
+}
+
+// Nothing is below it yet, and its task itself runs: nobody's wait is to be claimed.
+void scope_tree::enter_cancelled_locked(cancel_scope& scope,
+                                        lowlevel::stop_requests& told) noexcept {
     static_cast<void>(begin_grace(scope));
     const flags given = flags_of(scope);
     ask_to_stop(scope, given, told);
     give(scope, given);
-    if (is_in_own_scope(task)) task.scope->inner_ = &scope;
-    task.scope = &scope;
-    task.word.set_level(scope.effective_);
+    scope.owner_->word.set_level(scope.effective_);
     rearm_locked(scope);
 }
 
@@ -71,14 +80,14 @@ bool scope_tree::leave(cancel_scope& scope, bool body_stopped) noexcept {
         const locked own_part(core.own_part_of_tree());
         COVEY_ASSERT(task.scope == &scope, "a scope is left that is not the innermost one");
         if (scope.is_armed()) core.disarm(scope);
-        cancel_scope* outer = scope.outer_;
-        const bool absorbs = scope.source_ != cancel_source::none && !lets_in(scope);
-        scope.caught_ = body_stopped && absorbs;
-        pass_on = body_stopped && !absorbs;
-
-        task.scope = outer;
-        if (is_in_own_scope(task)) outer->inner_ = nullptr;
-        task.word.set_level(outer->effective_);
+        cancel_scope& outer = *scope.outer_;
+        if (body_stopped) {
+            scope.caught_ = scope.source_ != cancel_source::none && !lets_in(scope);
+            pass_on = !scope.caught_;
+        }
+        task.scope = &outer;
+        if (outer.owner_ == &task) outer.inner_ = nullptr;
+        if (scope.effective_ != outer.effective_) task.word.set_level(outer.effective_);
         if (control != nullptr) take_leave_locked(scope, *control);
     }
     if (control != nullptr) control->lock.unlock();

@@ -16,8 +16,13 @@ bool timer_heap::arm(timer& node, std::int64_t when) noexcept {
     node.sequence_ = ++armed_so_far_;
     node.armed_ = true;
     count(counted::timers, +1);
-    set_root(meld(root_, &node));
-    return root_ == &node;
+    if (root_ != nullptr && !is_before(node, *root_)) {
+        put_below(*root_, node);
+        return false;
+    }
+    if (root_ != nullptr) put_below(node, *root_);
+    set_root(&node);
+    return true;
 }
 
 void timer_heap::disarm(timer& node) noexcept {
@@ -29,8 +34,7 @@ void timer_heap::disarm(timer& node) noexcept {
         timer* before = node.previous_;
         (before->child_ == &node ? before->child_ : before->next_) = node.next_;
         if (node.next_ != nullptr) node.next_->previous_ = before;
-        node.next_ = node.previous_ = nullptr;
-        set_root(meld(root_, below));
+        if (below != nullptr) put_below(*root_, *below);  // none of them is earlier
     }
     mark_disarmed(node);
 }
@@ -52,16 +56,21 @@ timer* timer_heap::meld(timer* a, timer* b) noexcept {
     if (a == nullptr) return b;
     if (b == nullptr) return a;
     if (is_before(*b, *a)) std::swap(a, b);
-    b->next_ = a->child_;
-    if (b->next_ != nullptr) b->next_->previous_ = b;
-    b->previous_ = a;
-    a->child_ = b;
+    put_below(*a, *b);
     return a;
+}
+
+void timer_heap::put_below(timer& earlier, timer& later) noexcept {
+    later.next_ = earlier.child_;
+    if (later.next_ != nullptr) later.next_->previous_ = &later;
+    later.previous_ = &earlier;
+    earlier.child_ = &later;
 }
 
 // Melds a list of siblings in pairs from the left, then the pairs from the right: two loops, so
 // that a long list costs no stack.
 timer* timer_heap::meld_siblings(timer* first) noexcept {
+    if (first == nullptr) return nullptr;
     timer* pairs = nullptr;
     while (first != nullptr) {
         timer* a = first;

@@ -33,6 +33,7 @@ class timer_heap {
  private:
     static bool is_before(const timer& a, const timer& b) noexcept;
     static timer* meld(timer* a, timer* b) noexcept;
+    static void put_below(timer& earlier, timer& later) noexcept;
     static timer* meld_siblings(timer* first) noexcept;
     void set_root(timer* root) noexcept;
     static void mark_disarmed(timer& node) noexcept;

@@ -14,9 +14,11 @@ class [[nodiscard]] children_wait final : public lowlevel::wait_operation {
  public:
     using covey_result = void;
     explicit children_wait(nursery& joined) noexcept;
+    [[nodiscard]] bool await_ready();
     void await_resume() const noexcept {}
 
  private:
+    friend class lowlevel::wait_operation;
     void lock() noexcept override;
     void unlock() noexcept override;
     bool try_now() override;
