@@ -108,8 +108,7 @@ class scope_tree {
         bool soft;
         shield_strength force;
     };
-    static void enter_cancelled_locked(cancel_scope& scope,
-                                       lowlevel::stop_requests& told) noexcept;
+    static void enter_cancelled_locked(cancel_scope& scope, lowlevel::stop_requests& told) noexcept;
     static cancel_scope& make_own_scope(task_record& child) noexcept;
     static flags flags_of(const cancel_scope& scope) noexcept;
     static bool carries(const cancel_scope& scope, const flags& given) noexcept;

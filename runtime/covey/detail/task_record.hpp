@@ -115,7 +115,8 @@ class task_record : public lowlevel::waiter, public sibling_hook {
     promise_base* leaf = nullptr;  // the frame to resume; owned like the root
 
     // Set under the lock of its nursery, then written by the task under its worker's part of the
-    // tree lock; and by a move, under the whole. Read by the task, or under the whole.
+    // tree lock; by a move, and when it is cancelled alone, under the whole. Read under any part,
+    // and by the task that ends: a move then waits for it, and so does a handle.
     cancel_scope* scope = nullptr;  // the innermost one
 
     // Owned by the chain that the task is in.
