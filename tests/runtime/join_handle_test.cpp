@@ -52,6 +52,15 @@ covey::task<std::string> outcome_of(const covey::join_handle<T>& handle) {
     }
 }
 
+covey::task<std::string> outcome_of_void(const covey::join_handle<void>& handle) {
+    try {
+        co_await handle;
+        co_return "returned";
+    } catch (const covey::cancelled_error& error) {
+        co_return error.what();
+    }
+}
+
 }  // namespace
 
 TEST_CASE("a handle gives the value of its child (NB18, CX06)") {
@@ -266,6 +275,65 @@ TEST_CASE("cancel stops one child only, which does not fail its nursery (N30, NB
         CHECK(support::elapsed() == 5s);
     });
     CHECK(order.text() == "one ends two ends");
+}
+
+TEST_CASE("cancel reaches all that the child has opened, and nothing beside it (N30, C5)") {
+    trace order;
+    support::run_virtual([&]() -> covey::task<> {
+        const auto sleep_and_note = [&](std::string name) -> covey::task<> {
+            struct at_end {
+                trace& order;
+                std::string name;
+                ~at_end() { order.note(name); }
+            } const mark{order, std::move(name)};
+            co_await covey::sleep_for(5s);
+        };
+        co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+            nursery.start_soon(sleep_and_note, "sibling");
+            const auto child = nursery.spawn([&]() -> covey::task<> {
+                CHECK(&covey::current_scope() == &nursery.scope());
+                const bool in_time = co_await covey::move_on_after(1h, [&]() -> covey::task<> {
+                    co_await covey::with_nursery(
+                        [&](covey::nursery& own) { own.start_soon(sleep_and_note, "grandchild"); });
+                });
+                order.note(in_time ? "in time" : "late");  // never: the stop goes on
+            });
+            co_await covey::sleep_for(1s);
+            child.cancel();
+            const std::string text = co_await outcome_of_void(child);
+            CHECK_THAT(text, Contains("was cancelled"));
+            CHECK(support::elapsed() == 1s);
+        });
+        CHECK(support::elapsed() == 5s);
+    });
+    CHECK(order.text() == "grandchild sibling");
+}
+
+TEST_CASE("a shield inside the child holds its cancellation off, and it is met behind (C12, N30)") {
+    trace order;
+    support::run_virtual([&]() -> covey::task<> {
+        co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+            const auto child = nursery.spawn([&]() -> covey::task<> {
+                co_await covey::shielded([&]() -> covey::task<> {
+                    co_await covey::sleep_for(2s);
+                    order.note("shielded");
+                    CHECK_FALSE(covey::current_scope().cancel_called());
+                });
+                CHECK(covey::current_scope().cancel_called());
+                const bool in_time =
+                    co_await covey::move_on_after(1h, covey::shielded(covey::sleep_for(1s)));
+                CHECK(in_time);
+                co_await covey::checkpoint();
+                order.note("never");
+            });
+            co_await covey::sleep_for(1s);
+            child.cancel();
+            const std::string text = co_await outcome_of_void(child);
+            CHECK_THAT(text, Contains("was cancelled"));
+        });
+        CHECK(support::elapsed() == 3s);
+    });
+    CHECK(order.text() == "shielded");
 }
 
 TEST_CASE("a child cancelled before it starts runs to its first checkpoint (N8, C11)") {

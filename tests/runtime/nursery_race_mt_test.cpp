@@ -150,9 +150,16 @@ covey::task<> join_often(std::atomic<std::size_t>& ended, dice random) {
     }
 }
 
-// A child whose handle is cancelled by a thread, before its end, after it, or after the run's.
+// A child whose handle is cancelled by a thread, before its end, after it, or after the run's; in
+// scopes of its own or in none.
 covey::task<> live_shortly(std::atomic<std::size_t>& returned, dice random) {
-    for (std::size_t turns = random.roll(6); turns != 0; --turns) co_await covey::checkpoint();
+    for (std::size_t turns = random.roll(6); turns != 0; --turns) {
+        if (random.roll(2) == 0)
+            co_await covey::checkpoint();
+        else
+            co_await covey::with_cancel_scope(
+                [&]() -> covey::task<> { co_await covey::move_on_after(1h, covey::checkpoint()); });
+    }
     ++returned;
 }
 
@@ -234,32 +241,38 @@ TEST_CASE("a child cancelled through its handle while it ends, and the run too_m
 }
 
 TEST_CASE("time limits that pass while their blocks end_mt (C25)") {
-    run_rounds(support::rounds(150),
-               [](dice random, support::foreign_thread&) -> covey::task<std::string> {
-                   support::faults faults;
-                   co_await covey::with_nursery([&](covey::nursery& nursery) {
-                       for (int i = 0; i < 4; ++i) {
-                           nursery.start_soon(
-                               [&faults, dice = next_dice(random)]() mutable -> covey::task<> {
-                                   for (int limits = 0; limits < 8; ++limits) {
-                                       bool body_finished = false;
-                                       const bool finished = co_await covey::move_on_after(
-                                           std::chrono::microseconds(dice.roll(40)),
-                                           [&]() -> covey::task<> {
-                                               for (int turns = 0; turns < 6; ++turns) {
-                                                   support::dawdle(dice);
-                                                   co_await covey::checkpoint();
-                                               }
-                                               body_finished = true;
-                                           });
-                                       faults.expect(finished == body_finished,
-                                                     "the block knows how it ended");
-                                   }
-                               });
-                       }
-                   });
-                   co_return faults.text();
-               });
+    run_rounds(
+        support::rounds(150),
+        [](dice random, support::foreign_thread&) -> covey::task<std::string> {
+            support::faults faults;
+            co_await covey::with_nursery([&](covey::nursery& nursery) {
+                for (int i = 0; i < 4; ++i) {
+                    nursery.start_soon([&faults,
+                                        dice = next_dice(random)]() mutable -> covey::task<> {
+                        for (int limits = 0; limits < 8; ++limits) {
+                            bool body_finished = false;
+                            const bool finished = co_await covey::move_on_after(
+                                std::chrono::microseconds(dice.roll(40)), [&]() -> covey::task<> {
+                                    for (int turns = 0; turns < 6; ++turns) {
+                                        support::dawdle(dice);
+                                        co_await covey::checkpoint();
+                                    }
+                                    body_finished = true;
+                                });
+                            faults.expect(finished == body_finished,
+                                          "the block knows how it ended");
+                            const auto slept = co_await covey::move_on_after(
+                                std::chrono::microseconds(dice.roll(40)),
+                                covey::move_on_after(1h, covey::sleep_for(std::chrono::microseconds(
+                                                             dice.roll(40)))));
+                            faults.expect(!slept.finished() || slept->finished(),
+                                          "a stop that goes on leaves no result");
+                        }
+                    });
+                }
+            });
+            co_return faults.text();
+        });
 }
 
 TEST_CASE("the tree can be looked at while it changes on several workers_mt") {

@@ -421,3 +421,79 @@ TEST_CASE("a value that can be moved but not assigned comes out of every block")
         CHECK(cleaned.number == 3);
     });
 }
+
+TEST_CASE("blocks around an operation: a stop that comes from outside goes through all (C5, C22)") {
+    bool went_on = false;
+    support::run_virtual([&]() -> covey::task<> {
+        co_await covey::with_cancel_scope([&](covey::cancel_scope& outer) -> covey::task<> {
+            outer.set_deadline(at(1s));
+            static_cast<void>(
+                co_await covey::move_on_after(5s, covey::move_on_after(6s, covey::sleep_for(7s))));
+            went_on = true;
+        });
+        CHECK(support::elapsed() == 1s);
+        const auto cut =
+            co_await covey::move_on_after(5s, covey::move_on_after(1s, covey::sleep_for(7s)));
+        CHECK(support::elapsed() == 2s);
+        REQUIRE(cut.finished());
+        CHECK_FALSE(cut->finished());
+        const auto cut_outside =
+            co_await covey::move_on_after(1s, covey::move_on_after(5s, covey::sleep_for(7s)));
+        CHECK(support::elapsed() == 3s);
+        CHECK_FALSE(cut_outside.finished());
+    });
+    CHECK_FALSE(went_on);
+}
+
+TEST_CASE("a block whose operation is cut off runs on, and its frame is the one that was (C22)") {
+    support::run_virtual([]() -> covey::task<> {
+        covey::event never_set;
+        int rounds = 0;
+        for (; rounds < 3; ++rounds) {
+            const auto met = co_await covey::move_on_after(1s, never_set.wait());
+            CHECK_FALSE(met);
+        }
+        // Its frame can still be stopped from outside, end, and be resumed by others.
+        const auto stopped = co_await covey::move_on_after(1s, [&]() -> covey::task<> {
+            const auto met = co_await covey::move_on_after(0s, never_set.wait());
+            CHECK_FALSE(met);
+            co_await never_set.wait();
+        });
+        CHECK_FALSE(stopped);
+        co_await covey::sleep_for(1s);
+        CHECK(support::elapsed() == 5s);
+    });
+}
+
+TEST_CASE("an operation that can't begin is an error of the block, which has left its scope") {
+    support::run_virtual([]() -> covey::task<> {
+        covey::cancel_scope& root = covey::current_scope();
+        covey::event soon;
+        soon.set();
+        auto operation = soon.wait();
+        co_await operation;
+        const auto outcome = co_await covey::attempt([&]() -> covey::task<> {
+            static_cast<void>(co_await covey::move_on_after(1h, std::move(operation)));
+        });
+        CHECK_THROWS_AS(outcome.value(), std::logic_error);
+        CHECK(&covey::current_scope() == &root);
+    });
+}
+
+TEST_CASE("a block is awaited once") {
+    support::run_virtual([]() -> covey::task<> {
+        auto block = covey::move_on_after(1s, covey::sleep_for(2s));
+        const auto cut = co_await block;
+        CHECK_FALSE(cut);
+        const auto again =
+            co_await covey::attempt([&]() -> covey::task<> { static_cast<void>(co_await block); });
+        CHECK_THROWS_WITH(again.value(), Catch::Matchers::Contains("awaited a second time"));
+        auto moved = covey::fail_after(1s, [] { return 1; });
+        auto to = std::move(moved);
+        const int value = co_await to;
+        CHECK(value == 1);
+        const auto empty =
+            co_await covey::attempt([&]() -> covey::task<> { static_cast<void>(co_await moved); });
+        CHECK_THROWS_WITH(empty.value(), Catch::Matchers::Contains("moved from"));
+    });
+}
