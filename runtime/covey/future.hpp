@@ -5,6 +5,7 @@
 #include <covey/join_handle.hpp>
 
 #include <concepts>
+#include <exception>
 #include <string_view>
 #include <utility>
 
@@ -123,18 +124,19 @@ class future_state_base : public joinable_base {
     // Ordinary threads: until the task has ended.
     void block(const char* call);
     [[nodiscard]] bool block_for(duration longest);
-    // After the end: it failed or was stopped, and the caller will say so.
-    [[nodiscard]] bool has_no_value() noexcept;
+    // After the end: whether it failed or was stopped. The caller will say so, and gets the error.
+    [[nodiscard]] bool take_failure(std::exception_ptr& failure) noexcept;
 
  protected:
     explicit future_state_base(std::string_view name);
 
     // The task has ended: throws unless it returned. The first throws also if the result was taken
-    // before.
+    // before; nobody else will ask for the error, so the record lets go of it.
     void begin_taking();
-    void check_returned();
+    void check_returned() { check_returned(root.error); }
 
  private:
+    void check_returned(std::exception_ptr failure);
     void report_if_unseen() noexcept;
 
     // Guarded by settle_lock_.

@@ -166,8 +166,9 @@ void runtime::run_main(detail::future_state_base& main) {
     main.block("runtime::run()");
     const cancel_cause cause = main.blame();
     const bool was_cancelled = cause.source != cancel_source::none;
-    if (was_cancelled && main.has_no_value())
-        detail::throw_main_outcome(main.root.error, true, cause);
+    std::exception_ptr failure;
+    if (was_cancelled && main.take_failure(failure))
+        detail::throw_main_outcome(failure, true, cause);
 }
 
 }  // namespace covey

@@ -106,24 +106,25 @@ void future_state_base::begin_taking() {
             "it for several",
             task_name(*this)));
     }
-    check_returned();
+    check_returned(std::exchange(root.error, nullptr));
 }
 
-bool future_state_base::has_no_value() noexcept {
+bool future_state_base::take_failure(std::exception_ptr& failure) noexcept {
     const lowlevel::locked held(settle_lock_);
     error_seen_ = true;
+    failure = std::exchange(root.error, nullptr);
     return end_ != child_end::returned;
 }
 
 // From its end on, how the task ended doesn't change.
-void future_state_base::check_returned() {
+void future_state_base::check_returned(std::exception_ptr failure) {
     child_end how{};
     {
         const lowlevel::locked held(settle_lock_);
         how = end_;
         error_seen_ = true;
     }
-    if (how == child_end::failed) std::rethrow_exception(root.error);
+    if (how == child_end::failed) std::rethrow_exception(std::move(failure));
     if (how == child_end::stopped) {
         throw cancelled_error(
             fmt::format("task '{}' was cancelled and has no result", task_name(*this)), blame());
