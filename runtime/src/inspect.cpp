@@ -208,8 +208,12 @@ run_statistics current_statistics() {
     }
     result.tasks_runnable = core.scheduler().count_ready();
     result.workers = core.scheduler().workers();
+    {
+        const lowlevel::locked held(core.timers().lock());
+        core.timers().find_next();
+    }
     const std::int64_t next = core.timers().next();
-    if (next != detail::timer_heap::nothing)
+    if (next != detail::timer_wheel::nothing)
         result.time_to_next_deadline = std::max(duration::zero(), duration(next - core.now()));
     return result;
 }

@@ -48,6 +48,7 @@ runtime_core::runtime_core(task_record& main, const run_options& options)
     : main_(main),
       clock_(options.clock != nullptr ? *options.clock : steady_clock_source()),
       tree_(worker_count(options)),
+      timers_(now()),
       scheduler_(worker_count(options), options.seed, clock_, timers_),
       threads_(new thread_pool()) {
     if (options.clock == nullptr) return;

@@ -3,7 +3,7 @@
 
 #include "scheduler.hpp"
 #include "thread_pool.hpp"
-#include "timer_heap.hpp"
+#include "timer_wheel.hpp"
 #include "tree_lock.hpp"
 
 #include <covey/cancel_scope.hpp>
@@ -37,7 +37,7 @@ class runtime_core {
     [[nodiscard]] tree_lock& tree() noexcept { return tree_; }
     // The calling thread's part of it.
     [[nodiscard]] lowlevel::spin_lock& own_part_of_tree() noexcept;
-    [[nodiscard]] timer_heap& timers() noexcept { return timers_; }
+    [[nodiscard]] timer_wheel& timers() noexcept { return timers_; }
     [[nodiscard]] detail::scheduler& scheduler() noexcept { return scheduler_; }
     [[nodiscard]] clock_source& clock() noexcept { return clock_; }
     [[nodiscard]] thread_pool& threads() noexcept { return *threads_; }
@@ -59,7 +59,7 @@ class runtime_core {
     clock_source& clock_;
 
     tree_lock tree_;
-    timer_heap timers_;
+    timer_wheel timers_;
     detail::scheduler scheduler_;
     thread_pool* threads_;  // counted: a thread that was abandoned may outlive the run
 };

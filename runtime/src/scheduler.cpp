@@ -46,7 +46,7 @@ class guest {
 }  // namespace
 
 scheduler::scheduler(unsigned workers, std::optional<std::uint64_t> seed, clock_source& clock,
-                     timer_heap& timers)
+                     timer_wheel& timers)
     : clock_(clock),
       timers_(timers),
       has_real_clock_(clock.is_real()),
@@ -222,6 +222,7 @@ void scheduler::wake_one() noexcept {
 void scheduler::park(station& own) noexcept {
     frame_pool::flush();
     if (!own.noted.empty()) static_cast<void>(note_rings(own));
+    if (!has_real_clock_) make_next_time_exact();
     mutex_lock held(lock_);
     const unsigned parked = parked_.fetch_add(1, order::seq_cst) + 1;
     const bool has_work = !injected_.looks_empty() || stopped_.load(order::relaxed) ||
@@ -251,7 +252,7 @@ duration scheduler::time_to_next_look() const noexcept {
     const bool somebody_runs = parked_.load(order::relaxed) < workers();
     duration left = somebody_runs ? duration(sentinel_period) : never;
     const std::int64_t next = timers_.next();
-    if (has_real_clock_ && next != timer_heap::nothing)
+    if (has_real_clock_ && next != timer_wheel::nothing)
         left = std::min({left, longest, duration(next) - clock_.now().time_since_epoch()});
     return left;
 }
@@ -266,7 +267,8 @@ bool scheduler::make_progress_when_idle(station& own) noexcept {
         return true;
     }
     const std::int64_t next = timers_.next();
-    if (next == timer_heap::nothing || clock_holds_ != 0) return false;
+    if (next == timer_wheel::nothing || clock_holds_ != 0) return false;
+    if (!timers_.is_exact()) return true;  // it will be when this worker parks again
     return clock_.skip_to(time_point(duration(next)));
 }
 
@@ -293,9 +295,16 @@ void scheduler::hold_clock(bool hold) noexcept {
     if (clock_holds_ == 0) work_.notify_all();
 }
 
+// A clock that jumps doesn't jump to where nothing is.
+void scheduler::make_next_time_exact() noexcept {
+    if (timers_.is_exact()) return;
+    const lowlevel::locked held(timers_.lock());
+    timers_.find_next();
+}
+
 bool scheduler::timers_are_due() const noexcept {
     const std::int64_t next = timers_.next();
-    return next != timer_heap::nothing && next <= clock_.now().time_since_epoch().count();
+    return next != timer_wheel::nothing && next <= clock_.now().time_since_epoch().count();
 }
 
 std::size_t scheduler::count_ready() const noexcept {

@@ -5,7 +5,7 @@
 #include "run_queue.hpp"
 #include "seeded_order.hpp"
 #include "ticks.hpp"
-#include "timer_heap.hpp"
+#include "timer_wheel.hpp"
 
 #include <covey/clock.hpp>
 #include <covey/lowlevel/thread.hpp>
@@ -59,7 +59,7 @@ struct station {
 class scheduler {
  public:
     scheduler(unsigned workers, std::optional<std::uint64_t> seed, clock_source& clock,
-              timer_heap& timers);
+              timer_wheel& timers);
     scheduler(const scheduler&) = delete;
     scheduler& operator=(const scheduler&) = delete;
     ~scheduler();
@@ -113,11 +113,12 @@ class scheduler {
     [[nodiscard]] duration time_to_next_look() const noexcept;
     [[nodiscard]] bool make_progress_when_idle(station& own) noexcept;
     void wake_one() noexcept;
+    void make_next_time_exact() noexcept;
     [[nodiscard]] bool timers_are_due() const noexcept;
 
     // Constant.
     clock_source& clock_;
-    timer_heap& timers_;
+    timer_wheel& timers_;
     const bool has_real_clock_;
 
     std::vector<station> stations_;  // each its worker's

@@ -1,50 +1,23 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "timer_heap.hpp"
 
-#include <covey/lowlevel/census.hpp>
-
 #include <utility>
 
 namespace covey::detail {
 
-using lowlevel::count;
-using lowlevel::counted;
+void timer_heap::insert(timer& node) noexcept { root_ = meld(root_, &node); }
 
-bool timer_heap::arm(timer& node, std::int64_t when) noexcept {
-    COVEY_ASSERT(!node.armed_, "a timer is armed twice");
-    node.when_ = when;
-    node.sequence_ = ++armed_so_far_;
-    node.armed_ = true;
-    count(counted::timers, +1);
-    if (root_ != nullptr && !is_before(node, *root_)) {
-        put_below(*root_, node);
-        return false;
-    }
-    if (root_ != nullptr) put_below(node, *root_);
-    set_root(&node);
-    return true;
-}
-
-void timer_heap::disarm(timer& node) noexcept {
-    if (!node.armed_) return;
-    timer* below = meld_siblings(std::exchange(node.child_, nullptr));
+void timer_heap::remove(timer& node) noexcept {
+    timer* const below = meld_siblings(std::exchange(node.child_, nullptr));
     if (&node == root_) {
-        set_root(below);
-    } else {
-        timer* before = node.previous_;
-        (before->child_ == &node ? before->child_ : before->next_) = node.next_;
-        if (node.next_ != nullptr) node.next_->previous_ = before;
-        if (below != nullptr) put_below(*root_, *below);  // none of them is earlier
+        root_ = below;
+        return;
     }
-    mark_disarmed(node);
-}
-
-timer* timer_heap::take_due(std::int64_t now) noexcept {
-    timer* due = root_;
-    if (due == nullptr || due->when_ > now) return nullptr;
-    set_root(meld_siblings(std::exchange(due->child_, nullptr)));
-    mark_disarmed(*due);
-    return due;
+    timer* const before = node.previous_;
+    (before->child_ == &node ? before->child_ : before->next_) = node.next_;
+    if (node.next_ != nullptr) node.next_->previous_ = before;
+    node.next_ = node.previous_ = nullptr;
+    if (below != nullptr) put_below(*root_, *below);  // none of them is earlier
 }
 
 bool timer_heap::is_before(const timer& a, const timer& b) noexcept {
@@ -89,18 +62,6 @@ timer* timer_heap::meld_siblings(timer* first) noexcept {
         pairs = rest;
     }
     return root;
-}
-
-void timer_heap::set_root(timer* root) noexcept {
-    root_ = root;
-    if (root != nullptr) root->next_ = root->previous_ = nullptr;
-    next_.store(root == nullptr ? nothing : root->when_, lowlevel::order::release);
-}
-
-void timer_heap::mark_disarmed(timer& node) noexcept {
-    node.armed_ = false;
-    node.child_ = node.next_ = node.previous_ = nullptr;
-    count(counted::timers, -1);
 }
 
 }  // namespace covey::detail
