@@ -218,7 +218,8 @@ TEST_CASE("free slabs keep the memory that a moderate burst needs, and no more")
             burst.push_back(allocate(1000));
             *burst.back().at = 1;
         }
-        CHECK(support::resident_bytes() > before + 90 * megabyte);
+        // 96 MB, but for the slabs that kept their memory from before.
+        CHECK(support::resident_bytes() > before + 80 * megabyte);
         free_all(burst);
         CHECK(slab_space::count().free_with_memory > 1400);
         frame_pool::flush();
