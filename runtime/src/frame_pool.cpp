@@ -4,6 +4,7 @@
 #include <covey/detail/promise.hpp>
 #include <covey/detail/task_record.hpp>
 #include <covey/lowlevel/census.hpp>
+#include <covey/lowlevel/pooled.hpp>
 #include <covey/testing.hpp>
 
 #include <algorithm>
@@ -266,6 +267,18 @@ void free_frame(void* frame, std::size_t size) noexcept {
     lowlevel::count(lowlevel::counted::frames, -1);
     frame_pool::free(frame, size);
 }
+
+}  // namespace detail
+
+void* lowlevel::pooled::operator new(std::size_t size) {
+    return detail::frame_pool::allocate(size);
+}
+
+void lowlevel::pooled::operator delete(void* block, std::size_t size) noexcept {
+    detail::frame_pool::free(block, size);
+}
+
+namespace detail {
 
 void* task_record::operator new(std::size_t size) { return frame_pool::allocate(size); }
 
