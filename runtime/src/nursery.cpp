@@ -20,6 +20,7 @@
 #include "worker.hpp"
 
 #include <covey/exception_group.hpp>
+#include <covey/lowlevel/census.hpp>
 #include <covey/lowlevel/thread.hpp>
 
 #include <fmt/format.h>
@@ -89,7 +90,10 @@ bool nursery::try_spawn(detail::task_record& child) noexcept {
         detail::scope_tree::adopt_locked(scope_, child);
         (child.is_service ? services_ : children_).push_back(child);
     }
-    child.wake();
+    if (child.may_move)  // its starter waits for it
+        child.wake_next();
+    else
+        child.wake();
     return true;
 }
 
@@ -435,7 +439,9 @@ void hall_exit::open() noexcept {
         scope_tree::move_locked(target_->scope_, *child_, woken, told);
     }
     if (!woken.empty()) core.scheduler().enqueue_all(woken);
-    wake(joiner);
+    if (joiner == nullptr) return;
+    lowlevel::count(lowlevel::counted::waiters, -1);
+    static_cast<task_record*>(joiner->who)->wake_next();  // start() waits for nobody else
 }
 
 std::string hall_exit::child_name() const { return task_name(*child_); }

@@ -12,7 +12,8 @@ namespace covey::detail {
 // The tasks that are ready on one worker, first in, first out.
 //
 // What       front_ holds the first one when nothing stands before it, so a pair of tasks that
-//            wake each other never touches the ring. The ring holds the others.
+//            wake each other never touches the ring; or one that was handed over. The ring holds
+//            the others.
 // Threads    The owner pushes and pops. Thieves take from the head of the ring only, by the
 //            compare-exchange that the owner's pop uses too; the owner alone writes the tail. A
 //            thief reads a slot before it claims it: what it read is valid if the claim succeeds,
@@ -45,6 +46,13 @@ class alignas(64) run_queue {
     [[nodiscard]] std::size_t room() const noexcept {
         return capacity -
                (tail_.load(lowlevel::order::relaxed) - head_.load(lowlevel::order::acquire));
+    }
+
+    // Owner: before those that are queued, if nobody has that place.
+    [[nodiscard]] bool push_first(task_record& task) noexcept {
+        if (front_.load(lowlevel::order::relaxed) != nullptr) return false;
+        front_.store(&task, lowlevel::order::relaxed);
+        return true;
     }
 
     // Owner.

@@ -75,6 +75,15 @@ void scheduler::enqueue(task_record& task) noexcept {
     wake_one();
 }
 
+void scheduler::hand_over(task_record& task) noexcept {
+    worker* here = this_worker();
+    const bool may_go_on =
+        here != nullptr && &here->core() == task.core && here->budget != 0 && !order_.is_seeded();
+    if (!may_go_on || !here->station().queue.push_first(task)) return enqueue(task);
+    here->pay();
+    here->next_budget = here->budget - 1;
+}
+
 void scheduler::enqueue_all(ready_chain& tasks) noexcept {
     if (tasks.empty()) return;
     worker* here = this_worker();

@@ -27,6 +27,11 @@ void task_record::wake() noexcept {
     core->scheduler().enqueue(*this);
 }
 
+void task_record::wake_next() noexcept {
+    phase.store(task_phase::ready, lowlevel::order::relaxed);
+    core->scheduler().hand_over(*this);
+}
+
 void complete_into(ready_chain& woken, lowlevel::wait_node& node) noexcept {
     auto& task = static_cast<task_record&>(*node.who);
     count(counted::waiters, -1);

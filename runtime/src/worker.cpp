@@ -50,7 +50,8 @@ void worker::run(task_record* first) noexcept {
 void worker::run_task(task_record& task) noexcept {
     who = &task;
     checkpoints_seen = task.is_watched ? &task.checkpoints_seen : nullptr;
-    budget = yields_every_operation() ? 0 : budget_per_turn;
+    budget = std::exchange(next_budget, budget_per_turn);
+    if (yields_every_operation()) budget = 0;
     ended = false;
     task.phase.store(task_phase::running, lowlevel::order::relaxed);
     promise_base* frame = where_to_resume(task);

@@ -28,6 +28,7 @@ class worker : public lowlevel::turn {
 
     [[nodiscard]] task_record* current() const noexcept { return static_cast<task_record*>(who); }
 
+    unsigned next_budget = budget_per_turn;  // less, if the turn is handed over
     promise_base* next = nullptr;
     promise_base* unwind_from = nullptr;
     bool ended = false;  // the current task's root frame has finished or is destroyed

@@ -60,6 +60,8 @@ class task_record : public lowlevel::waiter, public sibling_hook {
     void wake() noexcept final;
     // By whoever makes it, before anybody else knows it: costs nothing.
     void begin_with_reference() noexcept { references_.store(2, lowlevel::order::relaxed); }
+    // The same, to run as soon as the calling task waits: see scheduler::hand_over().
+    void wake_next() noexcept;
     void add_reference() noexcept { references_.fetch_add(1, lowlevel::order::relaxed); }
     void drop_reference() noexcept {
         // Nobody adds to the last one: no need to change it.
