@@ -156,11 +156,15 @@ inline constexpr bool has_no_options = true;
 template <class First, class... T>
 inline constexpr bool has_no_options<First, T...> = !is_child_options<First>;
 
-template <class A>
-task<actor_ref<A>> start_typed_in_nursery(nursery& owner, cell_ref cell,
-                                          counted_ref<actor_factory> factory) {
+template <class A, class... T>
+task<actor_ref<A>> start_in_nursery(nursery& owner, cell_ref cell,
+                                    single_actor_factory<A, T...> factory) {
     co_await stands_for_its_caller();
-    co_await start_in_nursery(owner, cell, std::move(factory));
+    nursery_start start(owner, cell, factory);
+    do {
+        co_await start.join();
+    } while (start.stop_a_service());
+    if (start.leave()) co_await pass_stop_on();
     co_return ref_access::make<actor_ref<A>>(std::move(cell));
 }
 
@@ -178,9 +182,8 @@ template <class A, class... T>
                                              T&&... arguments) {
     if constexpr (detail::check_actor<A, std::decay_t<T>...>()) {
         using factory = detail::single_actor_factory<A, std::decay_t<T>...>;
-        return detail::start_typed_in_nursery<A>(
-            owner, detail::make_cell(detail::actor_type_of<A>, options),
-            detail::counted_ref<detail::actor_factory>(new factory(std::forward<T>(arguments)...)));
+        return detail::start_in_nursery(owner, detail::make_cell(detail::actor_type_of<A>, options),
+                                        factory(std::in_place, std::forward<T>(arguments)...));
     }
 }
 template <class A, class... T>
@@ -191,9 +194,12 @@ template <class A, class... T>
 
 namespace detail {
 
-// From prototypes, for an actor that may be restarted: each incarnation gets copies or clones.
+// For a supervised actor: as long as it may be restarted.
+class kept_actor_factory : public counted_object, public actor_factory {};
+
+// From prototypes: each incarnation gets copies or clones.
 template <class A, class... T>
-class repeatable_actor_factory final : public actor_factory {
+class repeatable_actor_factory final : public kept_actor_factory {
  public:
     template <class... U>
     explicit repeatable_actor_factory(U&&... arguments) : kept_(std::forward<U>(arguments)...) {}
@@ -217,7 +223,7 @@ constexpr void check_prototypes() {
 // Starts an actor as a child of the supervisor.
 [[nodiscard]] task<> start_in_supervisor(const supervisor_access& owner,
                                          const child_options& options, cell_ref cell,
-                                         counted_ref<actor_factory> factory);
+                                         counted_ref<kept_actor_factory> factory);
 
 template <class A>
 task<actor_ref<A>> start_typed_in_supervisor(task<> start, cell_ref cell) {
@@ -243,9 +249,9 @@ template <class A, class... T>
         if constexpr ((detail::is_once<std::decay_t<T>> || ...))
             options.restart = restart::temporary;
         auto cell = detail::make_cell(detail::actor_type_of<A>, options);
-        auto start = detail::start_in_supervisor(
-            owner, options, cell,
-            detail::counted_ref<detail::actor_factory>(new factory(std::forward<T>(arguments)...)));
+        auto start = detail::start_in_supervisor(owner, options, cell,
+                                                 detail::counted_ref<detail::kept_actor_factory>(
+                                                     new factory(std::forward<T>(arguments)...)));
         return detail::start_typed_in_supervisor<A>(std::move(start), std::move(cell));
     }
 }

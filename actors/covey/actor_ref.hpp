@@ -131,7 +131,7 @@ class actor_address {
     explicit actor_address(cell_ref cell) noexcept : cell_(std::move(cell)) {}
 
     const cell_ref& target(const char* attempt) const {
-        static_cast<void>(cell_.get(attempt));
+        cell_.check(attempt);
         return cell_;
     }
 
@@ -189,7 +189,7 @@ class typed_address : public actor_address {
     // and where handlers would wait for each other. The asker's deadline and cancellation travel
     // along: a request whose asker has gone is skipped, and its handler can see it in
     // actor::current_request(). A handler that has begun isn't stopped. A checkpoint. Cost: one
-    // allocation. (SV26-SV29)
+    // allocation, from a pool. (SV26-SV29)
     template <class M>
     [[nodiscard]] auto ask(M&& message) const {
         using sent = std::decay_t<M>;

@@ -31,23 +31,43 @@ namespace covey {
 
 namespace detail {
 
+constexpr lowlevel::wait_traits waits_for_message{"receive"};
+
 // Waits for the next message. False: the incarnation was asked to stop.
-class incarnation::next_message final : public receive_operation_base {
+class incarnation::next_message final : public lowlevel::wait_operation {
  public:
     using covey_result = bool;
-    explicit next_message(incarnation& life)
-        : receive_operation_base(life.cell().receiving()), life_(life) {}
+    explicit next_message(incarnation& life) noexcept
+        : wait_operation(waits_for_message), life_(life) {}
 
-    bool await_ready() {
-        prepare(&life_.current_);  // empty, so there is nothing to destroy first
-        return receive_operation_base::await_ready();
-    }
+    [[nodiscard]] bool await_ready() { return start(*this); }
     [[nodiscard]] bool await_resume() const noexcept {
         return node().result == lowlevel::wait_result::done;
     }
 
  private:
+    friend class lowlevel::wait_operation;
+    void lock() noexcept override { box().lock().lock(); }
+    void unlock() noexcept override {
+        lowlevel::wait_node* served = std::exchange(served_, nullptr);
+        box().lock().unlock();
+        if (served != nullptr) served->wake();
+    }
+    bool try_now() override {
+        const mailbox::received outcome = box().receive_locked(life_.current_, served_);
+        if (outcome == mailbox::received::over) node().result = lowlevel::wait_result::ended;
+        return outcome != mailbox::received::nothing;
+    }
+    void link() noexcept override {
+        node().slot = &life_.current_;
+        box().set_receiver_locked(&node());
+    }
+    void unlink() noexcept override { box().set_receiver_locked(nullptr); }
+
+    [[nodiscard]] mailbox& box() const noexcept { return life_.cell().box(); }
+
     incarnation& life_;
+    lowlevel::wait_node* served_ = nullptr;  // a sender that waited for room
 };
 
 // Gives whether the actor goes on. A plain handler has run when await_ready() returns; a
@@ -139,15 +159,20 @@ task<> incarnation::work() {
         bool received = !current_.is_empty();  // what is delivered again
         if (!received) received = co_await next_message(*this);
         if (!received) co_return;
-        if (!is_worth_handling()) continue;
+        if (is_conditional() && !is_worth_handling()) continue;
         const bool goes_on = co_await handler_run(*this);
         if (!goes_on) co_return;
     }
 }
 
+// Whether there may be a reason not to handle it.
+bool incarnation::is_conditional() const noexcept {
+    return current_.reply != nullptr || current_.only_incarnation != 0;
+}
+
 // Not for an incarnation that is over, nor if nobody waits for the answer any more.
 bool incarnation::is_worth_handling() noexcept {
-    if (current_.only_incarnation() != 0 && current_.only_incarnation() != number_) {
+    if (current_.only_incarnation != 0 && current_.only_incarnation != number_) {
         current_.discard(dead_letter_reason::restarted, nullptr, true);
         return false;
     }
@@ -164,7 +189,7 @@ bool incarnation::is_worth_handling() noexcept {
 // A request isn't kept waiting for another try, and a message to one incarnation is for no other.
 bool incarnation::may_come_again() const noexcept {
     return current_.failures + 1U < max_deliveries_ && current_.reply == nullptr &&
-           current_.only_incarnation() == 0 && current_.box.type()->copy != nullptr;
+           current_.only_incarnation == 0 && current_.box.type()->copy != nullptr;
 }
 
 // What handlers get is theirs, so one that may have to come again is copied.
@@ -184,7 +209,7 @@ bool incarnation::handled(const std::exception_ptr& error, bool stopped) noexcep
         return true;  // to meet the cancellation at the next receive
     }
     cell().count_handled();
-    if (current_.reply != nullptr) current_.reply->settle();
+    if (reply_core* reply = std::exchange(current_.reply, nullptr)) reply->settle();
     current_.release();
     return true;
 }
@@ -312,9 +337,8 @@ namespace {
 // The actor of a nursery, as its child: one incarnation, and what its end means for the nursery.
 class actor_child final : public task_record, private incarnation_host {
  public:
-    actor_child(cell_ref cell, counted_ref<actor_factory> factory,
-                const start_slot_ref<void>& slot) noexcept
-        : cell_(std::move(cell)), factory_(std::move(factory)), status_(slot) {}
+    actor_child(cell_ref cell, actor_factory& factory, hall_exit& exit) noexcept
+        : cell_(std::move(cell)), factory_(factory), exit_(exit) {}
 
  private:
     // ---- For the run.
@@ -323,65 +347,57 @@ class actor_child final : public task_record, private incarnation_host {
         root.child = frame;
         return &frame.promise();
     }
-    void drop_callable() noexcept override {
-        factory_ = {};
-        status_ = task_status<void>::ignored();
-    }
+    void drop_callable() noexcept override {}
     [[nodiscard]] const char* callable_name() const noexcept override { return "actor"; }
-    [[nodiscard]] std::string_view given_name() const noexcept override { return cell_->name(); }
+    [[nodiscard]] std::string_view given_name() const noexcept override {
+        try {
+            return cell_->name();
+        } catch (...) {  // without memory for it
+            return {};
+        }
+    }
 
     // ---- For the incarnation.
     [[nodiscard]] const cell_ref& cell() const noexcept override { return cell_; }
-    // Once: it isn't restarted, so what it was made from has done its work.
-    [[nodiscard]] actor* make() override { return std::exchange(factory_, {})->make(); }
-    void ready() override { std::exchange(status_, task_status<void>::ignored()).started(); }
+    [[nodiscard]] actor* make() override { return factory_.make(); }
+    void ready() override { exit_.open(); }
     [[nodiscard]] exit_reason why_stopped() const noexcept override {
         return cell_->is_stopping() ? exit_reason::stopped : exit_reason::cancelled;
     }
     [[nodiscard]] bool restarts_after(verdict) const noexcept override { return false; }
     [[nodiscard]] bool restarts_after_stop() const noexcept override { return false; }
     [[nodiscard]] std::exception_ptr ended(const incarnation_outcome& outcome) noexcept override {
-        factory_ = {};
         cell_->end(outcome.reason, outcome.error);
         return outcome.reason == exit_reason::failed ? outcome.error : nullptr;
     }
 
     const cell_ref cell_;
-    counted_ref<actor_factory> factory_;
-    task_status<void> status_;
+    // Of who starts it: until it is ready.
+    actor_factory& factory_;
+    hall_exit& exit_;
 };
 
 }  // namespace
 
-// As nursery::start(), for a child with a name.
-task<> start_in_nursery(nursery& owner, cell_ref cell, counted_ref<actor_factory> factory) {
-    co_await stands_for_its_caller();
-    // Where the child could not even be made, nobody else ends the cell.
-    struct ended_if_not_started {
-        actor_cell& cell;
-        ~ended_if_not_started() {
-            if (cell.incarnation() == 0) cell.end(exit_reason::failed, nullptr);
-        }
-    } const guard{*cell};
-    const start_reservation hold(owner);
-    nursery_block hall;
-    auto* hall_slot = new hall_start_slot<void>();
-    const start_slot_ref<void> slot(hall_slot);
-    hall_exit& exit = hall_slot->exit;
-    auto* child = new actor_child(cell, std::move(factory), slot);
-    exit.prepare(owner, *child);
-    hall.open();
-    hall.spawn(*child);
-    do {
-        co_await hall.join();
-    } while (hall.stop_a_service());
+nursery_start::cell_guard::~cell_guard() {
+    if (cell.incarnation() == 0) cell.end(exit_reason::failed, nullptr);
+}
 
-    exit.retire();
-    const std::exception_ptr error = hall.take_only_error();
-    const block_ending ending = hall.leave(false);
+nursery_start::nursery_start(nursery& owner, const cell_ref& cell, actor_factory& factory)
+    : guard_{*cell}, hold_(owner) {
+    auto* child = new actor_child(cell, factory, exit_);
+    exit_.prepare(owner, *child);
+    hall_.open();
+    hall_.spawn(*child);
+}
+
+bool nursery_start::leave() {
+    exit_.retire();
+    const std::exception_ptr error = hall_.take_only_error();
+    const block_ending ending = hall_.leave(false);
     if (error) std::rethrow_exception(error);
-    if (ending.pass_on) co_await pass_stop_on();
-    if (!exit.was_opened()) cell->throw_stopped();
+    if (!ending.pass_on && !exit_.was_opened()) guard_.cell.throw_stopped();
+    return ending.pass_on;
 }
 
 called_handler tick_source::handle(actor& by) {
@@ -397,6 +413,7 @@ using tick_ref = counted_ref<tick_source>;
 
 constexpr message_type tick_message = {
     &move_stored<tick_ref>,
+    is_moved_as_bytes<tick_ref>,
     [](void* message) noexcept {
         stored_message<tick_ref>(message)->leave_mailbox();
         destroy_stored<tick_ref>(message);

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <memory>
 #include <new>
 #include <stdexcept>
 #include <utility>
@@ -25,39 +26,21 @@ lowlevel::atomic<std::uint64_t> last_id{0};
 constexpr lowlevel::wait_traits waits_for_down{"actor to end"};
 constexpr lowlevel::wait_traits waits_for_restart{"actor to be restarted"};
 
-// How the mailbox moves an envelope: what has come that far is accounted for.
-constexpr element_type envelope_element = {
-    sizeof(envelope), alignof(envelope),
-    [](void* to, void* from) noexcept {
-        auto* moved = ::new (to) envelope(std::move(*static_cast<envelope*>(from)));
-        if (moved->is_posted()) return;
-        moved->set_posted();
-        moved->target().count_accepted();
-    },
-    [](void* value) noexcept { static_cast<envelope*>(value)->~envelope(); }, false};
-
-std::string name_of(const child_options& options, const actor_type& type, actor_id id) {
-    if (!options.name.empty()) return std::string(options.name);
-    return fmt::format("{}#{}", readable_type(type.name()), id.value);
-}
-
 }  // namespace
 
-actor_cell& cell_ref::get(const char* attempt) const {
-    if (!cell_) {
-        throw std::logic_error(fmt::format(
-            "covey: '{}' on an actor_ref without an actor: it was moved from, or never set",
-            attempt));
-    }
-    return **this;
+void cell_ref::throw_none(const char* attempt) {
+    throw std::logic_error(fmt::format(
+        "covey: '{}' on an actor_ref without an actor: it was moved from, or never set", attempt));
 }
 
 actor_cell& cell_ref::operator*() const noexcept { return static_cast<actor_cell&>(*cell_); }
 
 cell_ref make_cell(const actor_type& type, const child_options& options) {
     cell_ref cell(counted_ref<actor_cell_base>(new actor_cell(type, options)));
-    check_limit("actor", cell->name(), "grace", options.grace);
-    check_limit("actor", cell->name(), "hard", options.hard);
+    if (options.grace < duration::zero() || options.hard < duration::zero()) {
+        check_limit("actor", cell->name(), "grace", options.grace);
+        check_limit("actor", cell->name(), "hard", options.hard);
+    }
     return cell;
 }
 
@@ -65,16 +48,10 @@ const actor_type& type_of(const actor_cell& cell) noexcept { return cell.type();
 std::uint32_t current_incarnation(const actor_cell& cell) noexcept { return cell.incarnation(); }
 
 actor_cell::actor_cell(const actor_type& type, const child_options& options)
-    : actor_cell(type, options,
-                 make_channel(envelope_element, options.mailbox, options.overflow,
-                              std::source_location::current())) {}
-
-actor_cell::actor_cell(const actor_type& type, const child_options& options, endpoint_pair mailbox)
-    : send_(mailbox.send),
-      receive_(mailbox.receive),
+    : box_(options.mailbox, options.overflow),
       type_(type),
       id_{last_id.fetch_add(1, order::relaxed) + 1},
-      name_(name_of(options, type, id_)),
+      name_(options.name.empty() ? nullptr : new std::string(options.name)),
       grace_(options.grace),
       hard_(options.hard),
       on_restart_(options.on_restart),
@@ -82,9 +59,24 @@ actor_cell::actor_cell(const actor_type& type, const child_options& options, end
       rejects_while_down_(options.reject_while_down),
       asks_owner_(rejects_while_down_ || on_restart_ == covey::on_restart::epoch) {}
 
+actor_cell::~actor_cell() {
+    if (was_asked_.load(order::relaxed)) await_walks_along_edges();
+    delete name_.load(order::relaxed);
+}
+
+const std::string& actor_cell::name() const {
+    if (const std::string* known = name_.load(order::acquire)) return *known;
+    auto made = std::make_unique<const std::string>(
+        fmt::format("{}#{}", readable_type(type_.name()), id_.value));
+    const std::string* known = nullptr;
+    if (name_.compare_exchange(known, made.get(), order::acq_rel, order::acquire))
+        return *made.release();
+    return *known;
+}
+
 actor_statistics actor_cell::statistics() const {
     actor_statistics result;
-    static_cast<channel_statistics&>(result) = receive_.statistics();
+    static_cast<channel_statistics&>(result) = box_.statistics();
     result.handled = handled_.load(order::relaxed);
     result.returned = returned_.load(order::relaxed);
     result.abandoned = abandoned_.load(order::relaxed);
@@ -99,14 +91,14 @@ actor_statistics actor_cell::statistics() const {
     return result;
 }
 
-std::size_t actor_cell::queued() const { return receive_.statistics().current_buffer_used; }
+std::size_t actor_cell::queued() const { return box_.count(); }
 
-void actor_cell::stamp(envelope& message) const {
-    if (message.only_incarnation() != 0 && message.only_incarnation() != incarnation()) {
+void actor_cell::check_stamp(envelope& message) const {
+    if (message.only_incarnation != 0 && message.only_incarnation != incarnation()) {
         throw actor_stopped_error(
             fmt::format("incarnation {} of actor '{}' is over: an incarnation_ref addresses no "
                         "other; an actor_ref addresses the actor as long as it is restarted",
-                        message.only_incarnation(), name_));
+                        message.only_incarnation, name()));
     }
     if (asks_owner_) ask_owner(message);
 }
@@ -117,32 +109,31 @@ void actor_cell::ask_owner(envelope& message) const {
         const mutex_guard held(lock_);
         if (owner_ == nullptr || state_ != state::open) return;
         message.sender = owner_->tag_of_sender();
-        if (rejects_while_down_ && !current_) down_for = owner_->restarts_in();
+        if (rejects_while_down_ && scope_ == nullptr) down_for = owner_->restarts_in();
     }
     if (!down_for) return;
     throw actor_unavailable_error(
         fmt::format("actor '{}' is down until it is started again, and reject_while_down was asked "
                     "for: try later, or somebody else",
-                    name_),
+                    name()),
         *down_for);
 }
 
 void actor_cell::throw_stopped() const {
     throw actor_stopped_error(
-        fmt::format("actor '{}' has stopped and takes no more messages", name_));
+        fmt::format("actor '{}' has stopped and takes no more messages", name()));
 }
 
 void actor_cell::throw_full() const {
     throw channel_full_error(
-        fmt::format("the mailbox of actor '{}' is full, and overflow::fail was asked for", name_));
+        fmt::format("the mailbox of actor '{}' is full, and overflow::fail was asked for", name()));
 }
 
 std::uint32_t actor_cell::begin_incarnation(cancel_scope& scope) {
-    mailbox_end fresh = receive_.clone();
     const task_record& task = current_task("actor");
     lowlevel::stop_requests told;
     const mutex_guard held(lock_);
-    current_.emplace(std::move(fresh));
+    box_.begin_receiving();
     scope_ = &scope;
     if (state_ != state::open) stop_incarnation_locked(told);
     handler_.store(&task, order::relaxed);
@@ -153,13 +144,13 @@ std::uint32_t actor_cell::begin_incarnation(cancel_scope& scope) {
 
 void actor_cell::stop_incarnation(std::uint32_t number) noexcept {
     const mutex_guard held(lock_);
-    if (current_ && number == incarnation() && !finishes_queue_locked()) current_->close();
+    const bool is_current = scope_ != nullptr && number == incarnation();
+    if (is_current && !finishes_queue_locked()) box_.stop_receiving();
 }
 
 void actor_cell::end_incarnation() noexcept {
-    std::optional<mailbox_end> last;
     const mutex_guard held(lock_);
-    last.swap(current_);
+    box_.stop_receiving();
     scope_ = nullptr;
     handler_.store(nullptr, order::relaxed);
 }
@@ -173,7 +164,7 @@ void actor_cell::refuse_locked() noexcept {
     if (state_ != state::open) return;
     state_ = state::stopping;
     hears_of_stop_.store(true, order::relaxed);
-    send_.close();
+    box_.close();
 }
 
 void actor_cell::refuse() noexcept {
@@ -197,10 +188,8 @@ void actor_cell::discard_refused() noexcept {
 
 void actor_cell::drain(dead_letter_reason why) noexcept {
     for (;;) {
-        envelope next;  // empty, filled by the channel
-        // Unlike a try_receive this doesn't throw where the actor has ended: each of them does.
-        receive_available(receive_.end(), 1, &next, envelope_element.move_value);
-        if (next.is_empty()) return;
+        envelope next;  // empty, filled by the mailbox
+        if (!box_.take(next)) return;
         next.discard(why, nullptr, why == dead_letter_reason::restarted);
     }
 }
@@ -209,20 +198,12 @@ void actor_cell::drain(dead_letter_reason why) noexcept {
 bool actor_cell::drain_if(dead_letter_reason why,
                           bool (*matches)(const void* context, const envelope& message),
                           const void* context) noexcept {
-    struct question {
-        bool (*matches)(const void* context, const envelope& message);
-        const void* context;
-    } asked{matches, context};
-    const auto matches_envelope = [](void* of, const void* value) {
-        const auto& [test, its_context] = *static_cast<question*>(of);
-        return test(its_context, *static_cast<const envelope*>(value));
-    };
     try {
-        std::vector<envelope> taken;  // made empty, filled by the channel
+        std::vector<envelope> taken;  // made empty, filled by the mailbox
         for (;;) {
             taken.resize(queued());
             const std::size_t count =
-                take_matching(receive_.end(), taken.data(), taken.size(), &asked, matches_envelope);
+                box_.take_matching(taken.data(), taken.size(), matches, context);
             if (count == unbounded_capacity) continue;  // there are more by now
             for (std::size_t i = 0; i != count; ++i)
                 taken[i].discard(why, nullptr, why == dead_letter_reason::restarted);
@@ -251,7 +232,6 @@ void actor_cell::end(exit_reason reason, const std::exception_ptr& error) noexce
         while (lowlevel::wait_node* node = watchers_.pop_front())
             if (node->claim()) woken.add(*node);
     }
-    receive_.close();
     woken.wake_all();
 }
 
@@ -292,8 +272,8 @@ void actor_cell::cancel(std::string_view why) noexcept {
 // Under a nursery the ladder of SV11 is the scope's: asked now, cancelled after the grace, pierced
 // after that. Under a supervisor it is the manager's.
 void actor_cell::stop_incarnation_locked(lowlevel::stop_requests& told) noexcept {
-    if (!current_) return;  // it will see the state when it begins
-    if (!finishes_queue_locked()) current_->close();
+    if (scope_ == nullptr) return;  // it will see the state when it begins
+    if (!finishes_queue_locked()) box_.stop_receiving();
     if (owner_ != nullptr) return;
     try {
         soft_cancel(*scope_, "the actor was stopped", grace_, hard_, told);

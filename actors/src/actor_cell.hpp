@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "mailbox.hpp"
+
 #include <covey/actor_ref.hpp>
 #include <covey/cancel_scope.hpp>
 #include <covey/detail/actor_cell.hpp>
+#include <covey/lowlevel/pooled.hpp>
 #include <covey/lowlevel/scope_note.hpp>
 #include <covey/lowlevel/thread.hpp>
 
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,36 +33,30 @@ class actor_owner {
     ~actor_owner() = default;
 };
 
-// One end of a mailbox.
-class mailbox_end : public channel_handle {
- public:
-    explicit mailbox_end(endpoint* owned) noexcept : channel_handle(owned) {}
-    [[nodiscard]] endpoint& end() const { return through("actor"); }
-    [[nodiscard]] mailbox_end clone() const { return mailbox_end(clone_endpoint()); }
-};
-
 // An actor's address: what refs count. It has the mailbox, so it survives incarnations.
 //
-// What       The mailbox is one memory channel of envelopes. The cell keeps both ends; each
-//            incarnation receives through a clone of its own.
+// What       Incarnations come and go; the mailbox and its senders stay.
 //
 //              open -- refuse() --> stopping -- end() --> ended
 //
-//            To stop an incarnation is to close its clone: its idle receive ends, the mailbox and
-//            its senders notice nothing. To stop for good is to close the sending end as well; or
-//            only that, with on_stop::finish: the clone ends when the mailbox is empty.
-// Invariants Nothing is posted once the sending end is closed, and what is queued then is
-//            discarded: so an ended actor's mailbox is empty.
+//            To stop an incarnation is to stop its receiving: an idle receive ends, and senders
+//            notice nothing. To stop for good is to close the mailbox as well; or only that, with
+//            on_stop::finish: receiving ends when the mailbox is empty.
+// Invariants Nothing is posted once the mailbox is closed, and what is queued then is discarded:
+//            so an ended actor's mailbox is empty.
 // Threads    See the groups of members. lock_ comes before the locks of the mailbox and of the
 //            run's tree; scope notes are described under the tree lock and so never take it.
 // Lifetime   Counted by refs, by operations on their way, and by whoever runs incarnations.
-class actor_cell final : public actor_cell_base, private lowlevel::stop_listener {
+class actor_cell final : public actor_cell_base,
+                         public lowlevel::pooled,
+                         private lowlevel::stop_listener {
  public:
     actor_cell(const actor_type& type, const child_options& options);
 
     // ---- What it is.
     [[nodiscard]] actor_id id() const noexcept { return id_; }
-    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    // The one given, or "<class>#<id>", which is made when it is first asked for.
+    [[nodiscard]] const std::string& name() const;
     [[nodiscard]] const actor_type& type() const noexcept { return type_; }
     [[nodiscard]] duration grace() const noexcept { return grace_; }
     [[nodiscard]] std::uint32_t incarnation() const noexcept {
@@ -71,22 +67,22 @@ class actor_cell final : public actor_cell_base, private lowlevel::stop_listener
     [[nodiscard]] std::size_t queued() const;
 
     // ---- For senders.
-    [[nodiscard]] endpoint& mailbox() const { return send_.end(); }
-    // Whether the calling task is the one that handles messages here.
-    [[nodiscard]] bool is_handled_by(const task_record* task) const noexcept {
-        return handler_.load(lowlevel::order::relaxed) == task;
+    [[nodiscard]] mailbox& box() noexcept { return box_; }
+    // Whether that task is the one that handles messages here.
+    [[nodiscard]] bool is_handled_by(const lowlevel::waiter* task) const noexcept {
+        return task != nullptr && handler_.load(lowlevel::order::relaxed) == task;
     }
     // Completes the envelope. Throws actor_stopped_error for an incarnation that is over,
     // actor_unavailable_error while there is none.
-    void stamp(envelope& message) const;
+    void stamp(envelope& message) const {
+        if (asks_owner_ || message.only_incarnation != 0) check_stamp(message);
+    }
     [[noreturn]] void throw_stopped() const;
     [[noreturn]] void throw_full() const;
 
     // ---- For whoever runs incarnations.
     // The next one begins, in the calling task and that scope; gives its number.
     std::uint32_t begin_incarnation(cancel_scope& scope);
-    // The end through which the current incarnation receives.
-    [[nodiscard]] endpoint& receiving() const { return current_->end(); }
     // The current one is ready, and not the first: tells those who watch.
     void restarted() noexcept;
     // Asks it to end after the message in progress. Nothing if it isn't that one. Any thread.
@@ -135,8 +131,13 @@ class actor_cell final : public actor_cell_base, private lowlevel::stop_listener
     void count_withdrawn() noexcept { withdrawn_.fetch_add(1, lowlevel::order::relaxed); }
     void count_dead() noexcept { dead_.fetch_add(1, lowlevel::order::relaxed); }
 
-    // Whom its handler waits for with an ask. Guarded by the lock of the wait graph.
-    actor_cell* asks = nullptr;
+    // The wait graph: whom its handler waits for with an ask. Who may touch it: see ask.cpp.
+    lowlevel::atomic<actor_cell*> asks{nullptr};
+    // A handler of another actor asks this one.
+    void note_asked() noexcept {
+        if (!was_asked_.load(lowlevel::order::relaxed))
+            was_asked_.store(true, lowlevel::order::relaxed);
+    }
 
     // Whether it stands in the registry; guarded by that one's lock.
     bool is_registered = false;
@@ -148,9 +149,9 @@ class actor_cell final : public actor_cell_base, private lowlevel::stop_listener
 
     enum class state : std::uint8_t { open, stopping, ended };
 
-    ~actor_cell() override = default;
-    actor_cell(const actor_type& type, const child_options& options, endpoint_pair mailbox);
+    ~actor_cell() override;
     void refuse_locked() noexcept;
+    void check_stamp(envelope& message) const;
     void ask_owner(envelope& message) const;
     void discard_refused() noexcept;
     // Whether the incarnation goes on until the mailbox is empty.
@@ -160,12 +161,12 @@ class actor_cell final : public actor_cell_base, private lowlevel::stop_listener
     void stop_incarnation_locked(lowlevel::stop_requests& told) noexcept;
     void told_to_stop() noexcept override;
 
-    // Constant. The mailbox comes first: its ends are owned before anything may throw.
-    mailbox_end send_;     // any thread
-    mailbox_end receive_;  // any thread
+    mailbox box_;  // any thread
+
+    // Constant.
     const actor_type& type_;
     const actor_id id_;
-    const std::string name_;
+    mutable lowlevel::atomic<const std::string*> name_{nullptr};  // owned; null: not asked for yet
     const duration grace_;
     const duration hard_;
     const covey::on_restart on_restart_;
@@ -175,8 +176,8 @@ class actor_cell final : public actor_cell_base, private lowlevel::stop_listener
 
     // Written by the actor's task.
     lowlevel::atomic<std::uint32_t> incarnation_{0};
-    lowlevel::atomic<std::uint32_t> withdrawn_{0};  // this one by anybody
-    lowlevel::atomic<const task_record*> handler_{nullptr};
+    lowlevel::atomic<std::uint32_t> withdrawn_{0};                // this one by anybody
+    lowlevel::atomic<const lowlevel::waiter*> handler_{nullptr};  // its task
     lowlevel::atomic<std::uint64_t> handled_{0};
 
     // Written by anybody.
@@ -184,12 +185,12 @@ class actor_cell final : public actor_cell_base, private lowlevel::stop_listener
     lowlevel::atomic<std::uint64_t> returned_{0};
     lowlevel::atomic<std::uint64_t> abandoned_{0};
     lowlevel::atomic<std::uint64_t> dead_{0};
+    lowlevel::atomic<bool> was_asked_{false};      // by a handler
     lowlevel::atomic<bool> hears_of_stop_{false};  // without being told by its scope
 
-    // Guarded by lock_; current_ is changed by the actor's task only.
+    // Guarded by lock_.
     mutable lowlevel::mutex lock_;
-    std::optional<mailbox_end> current_;  // of the incarnation
-    cancel_scope* scope_ = nullptr;       // of the incarnation
+    cancel_scope* scope_ = nullptr;  // of the incarnation; null: there is none
     actor_owner* owner_ = nullptr;
     state state_ = state::open;
     exit_reason reason_ = exit_reason::finished;
@@ -198,6 +199,8 @@ class actor_cell final : public actor_cell_base, private lowlevel::stop_listener
     lowlevel::wait_list watchers_;
 };
 
+// Whoever follows the edges of the wait graph now has done so when this returns.
+void await_walks_along_edges() noexcept;
 // The cell's names are free again. Takes the registry's lock.
 void free_names(actor_cell& cell) noexcept;
 // Notes a dead letter of the cell.

@@ -19,7 +19,7 @@ namespace {
 
 class actor_slot final : public child_slot, private incarnation_host, private actor_owner {
  public:
-    actor_slot(const child_options& chosen, cell_ref cell, counted_ref<actor_factory> factory)
+    actor_slot(const child_options& chosen, cell_ref cell, counted_ref<kept_actor_factory> factory)
         : child_slot(chosen, cell->name()), cell_(std::move(cell)), factory_(std::move(factory)) {
         cell_->set_owner(this);
     }
@@ -112,7 +112,7 @@ class actor_slot final : public child_slot, private incarnation_host, private ac
     }
 
     const cell_ref cell_;
-    counted_ref<actor_factory> factory_;
+    counted_ref<kept_actor_factory> factory_;
     // What is to be delivered again: the incarnation's while there is one, then the manager's.
     std::unique_ptr<envelope> kept_;
     lowlevel::atomic<duration::rep> starts_at_{0};  // written by the manager: the next restart
@@ -138,7 +138,7 @@ void actor_slot::before_restart(bool alone, std::uint64_t lowest, time_point whe
 }  // namespace
 
 task<> start_in_supervisor(const supervisor_access& owner, const child_options& options,
-                           cell_ref cell, counted_ref<actor_factory> factory) {
+                           cell_ref cell, counted_ref<kept_actor_factory> factory) {
     counted_ref<child_slot> fresh(new actor_slot(options, std::move(cell), std::move(factory)));
     return start_slot_in(owner, std::move(fresh));
 }

@@ -2,8 +2,13 @@
 //
 // What       How a message is posted, waiting or not, and how a request waits for its reply.
 // Invariants The wait graph has an edge from the actor whose handler awaits an ask to the actor
-//            asked, for as long as the operation lives. No cycle ever gets into it.
-// Threads    The graph under a mutex of its own; no other lock is taken under it.
+//            asked, from before the request is posted until it is answered or its asker has gone.
+//            No cycle ever gets into it.
+// Threads    An edge is a pointer in the asker's cell. It is set under the graph's lock, by the
+//            asker's task; and cleared without it, under the reply's, in the step that answers or
+//            abandons. Whoever follows edges holds the graph's lock: an actor that was asked takes
+//            it once more before its memory goes.
+// Rejected   Clearing under the graph's lock: all askers would stand in line for it twice.
 
 #include <covey/detail/ask.hpp>
 
@@ -11,7 +16,6 @@
 #include "incarnation.hpp"
 
 #include <covey/error.hpp>
-#include <covey/lowlevel/thread.hpp>
 
 #include <fmt/format.h>
 
@@ -20,9 +24,12 @@
 
 namespace covey::detail {
 
-using lowlevel::mutex_guard;
+using lowlevel::locked;
+using lowlevel::order;
 
 namespace {
+
+constexpr lowlevel::wait_traits waits_for_room{"send"};
 
 // Room for an envelope that drop_oldest or drop_newest pushed out of the mailbox.
 class dropped_envelope {
@@ -39,7 +46,7 @@ class dropped_envelope {
  private:
     static bool put_back(envelope& message) noexcept {
         try {
-            return force_send(message.target().mailbox(), &message);
+            return force_post(message);
         } catch (...) {
             return false;
         }
@@ -55,77 +62,164 @@ class dropped_envelope {
                     cell.name()));
 }
 
+void wake_served(lowlevel::wait_node* served) noexcept {
+    if (served != nullptr) served->wake();
+}
+
 }  // namespace
 
 bool try_post(envelope& message) {
-    actor_cell& cell = message.target();
+    const actor_cell& cell = *message.target;
+    mailbox& box = message.target->box();
     cell.stamp(message);
     dropped_envelope dropped;
-    bool has_dropped = false;
-    bool sent = false;
-    try {
-        sent = try_send_now(cell.mailbox(), &message, dropped.place(), has_dropped);
-    } catch (const closed_resource_error&) {
-        cell.throw_stopped();
-    } catch (const channel_full_error&) {
-        cell.throw_full();
+    mailbox::posting what{message, dropped.place()};
+    auto outcome = mailbox::posted::closed;
+    {
+        const locked held(box.lock());
+        outcome = box.post_locked(what);
     }
-    if (has_dropped) dropped.discard();
-    return sent;
+    wake_served(what.served);
+    if (what.has_dropped) dropped.discard();
+    switch (outcome) {
+        case mailbox::posted::yes: return true;
+        case mailbox::posted::no_room: return false;
+        case mailbox::posted::refused: cell.throw_full();
+        case mailbox::posted::closed: break;
+    }
+    cell.throw_stopped();
 }
 
 bool force_post(envelope& message) {
+    mailbox& box = message.target->box();
     message.is_exempt = true;
-    return force_send(message.target().mailbox(), &message);
+    mailbox::posting what{message, nullptr};
+    bool is_posted = false;
+    {
+        const locked held(box.lock());
+        is_posted = box.force_locked(what);
+    }
+    wake_served(what.served);
+    return is_posted;
 }
 
-post_operation::post_operation(actor_cell& target) noexcept
-    : send_operation_base(target.mailbox()), target_(&target) {}
+operation_target::operation_target(const cell_ref& target) noexcept : cell_(&*target) {
+    if (lowlevel::turn* now = lowlevel::turn_of_thread) [[likely]] {
+        now->owe(*cell_);
+        state_ = state::owed;
+    } else {
+        cell_->add_reference();
+        state_ = state::counted;
+    }
+}
+
+void operation_target::begin(lowlevel::turn& now) noexcept {
+    if (state_ == state::owed)
+        state_ = now.cancel_debt(*cell_) ? state::kept_by_maker : state::counted;
+    now.pay();
+}
+
+void operation_target::keep() noexcept {
+    if (state_ != state::kept_by_maker) return;
+    cell_->add_reference();
+    state_ = state::counted;
+}
+
+void operation_target::let_go() noexcept {
+    lowlevel::turn* now = lowlevel::this_turn();
+    if (state_ == state::owed && now != nullptr && now->cancel_debt(*cell_)) return;
+    cell_->drop_reference();
+}
+
+void cell_ref::count_operations() noexcept {
+    if (lowlevel::turn* now = lowlevel::this_turn()) now->pay();
+}
+
+post_operation::post_operation(const cell_ref& target) noexcept
+    : wait_operation(waits_for_room), target_(target) {}
 
 bool post_operation::await_ready(envelope& message) {
     target_->stamp(message);
-    const task_record* task = current_task_or_null();
-    if (target_->is_handled_by(task) && !task->word.is_cancelled()) {
-        if (!try_post(message)) throw_full_of_oneself(*target_);
-        node().result = lowlevel::wait_result::done;
-        return true;
-    }
     dropped_envelope dropped;
-    prepare(&message, dropped.place());
-    const bool ready = send_operation_base::await_ready();
-    if (has_dropped()) dropped.discard();
+    node().slot = &message;
+    room_for_dropped_ = dropped.place();
+    const bool ready = start(*this);
+    if (has_dropped_) dropped.discard();
     return ready;
 }
 
-void post_operation::await_resume() const {
-    switch (node().result) {
-        case lowlevel::wait_result::done: return;
-        case lowlevel::wait_result::full: target_->throw_full();
-        case lowlevel::wait_result::closed:
-        case lowlevel::wait_result::broken:
-        case lowlevel::wait_result::none:
-        case lowlevel::wait_result::ended: target_->throw_stopped();
+void post_operation::lock() noexcept { target_->box().lock().lock(); }
+
+void post_operation::unlock() noexcept {
+    lowlevel::wait_node* served = std::exchange(served_, nullptr);
+    target_->box().lock().unlock();
+    wake_served(served);
+}
+
+bool post_operation::try_now() {
+    mailbox::posting what{*static_cast<envelope*>(node().slot), room_for_dropped_};
+    const mailbox::posted outcome = target_->box().post_locked(what);
+    served_ = what.served;
+    has_dropped_ = what.has_dropped;
+    switch (outcome) {
+        case mailbox::posted::yes: node().result = lowlevel::wait_result::done; break;
+        case mailbox::posted::closed: end_unposted(lowlevel::wait_result::closed); break;
+        case mailbox::posted::refused: end_unposted(lowlevel::wait_result::full); break;
+        case mailbox::posted::no_room:
+            if (!target_->is_handled_by(current_task_or_null())) return false;
+            end_unposted(lowlevel::wait_result::broken);  // nobody would make room
+            break;
     }
+    return true;
+}
+
+// What it will say about that needs the actor.
+void post_operation::end_unposted(lowlevel::wait_result how) noexcept {
+    target_.keep();
+    node().result = how;
+}
+
+void post_operation::link() noexcept {
+    target_.keep();
+    target_->box().wait_for_room_locked(node());
+}
+void post_operation::unlink() noexcept { target_->box().stop_waiting_for_room_locked(node()); }
+
+void post_operation::throw_not_posted() const {
+    if (node().result == lowlevel::wait_result::full) target_->throw_full();
+    if (node().result == lowlevel::wait_result::broken) throw_full_of_oneself(*target_);
+    target_->throw_stopped();
 }
 
 namespace {
 
-lowlevel::mutex& graph_lock() noexcept {
-    static auto* lock = new lowlevel::mutex();
-    return *lock;
+// Held for a walk along the edges. Whatever is added to the graph is added under it, so an edge
+// that a walk meets was there when it began, and a cycle that it finds did exist.
+constinit lowlevel::spin_lock graph_lock;
+
+[[nodiscard]] actor_cell* asked_by(const actor_cell& cell) noexcept {
+    return cell.asks.load(order::acquire);
+}
+
+[[nodiscard]] bool waits_for(const actor_cell& cell, const actor_cell& other) noexcept {
+    const actor_cell* each = &cell;
+    while (each != nullptr && each != &other) each = asked_by(*each);
+    return each != nullptr;
 }
 
 // "actor 'a' asks 'b', which waits for 'c', which waits for 'a'"
-std::string cycle_text(const actor_cell& asker, const actor_cell& asked) {
+[[noreturn]] void throw_cycle(const actor_cell& asker, const actor_cell& asked) {
     std::string text = fmt::format("a handler of actor '{}' asks '{}'", asker.name(), asked.name());
-    for (const actor_cell* each = &asked; each != &asker; each = each->asks)
-        text += fmt::format(", which waits for '{}'", each->asks->name());
-    return text + ": they would wait for each other for ever";
+    for (const actor_cell* each = asked_by(asked); each != nullptr; each = asked_by(*each)) {
+        text += fmt::format(", which waits for '{}'", each->name());
+        if (each == &asker) break;
+    }
+    throw would_deadlock_error(text + ": they would wait for each other for ever");
 }
 
 class slow_post final : public post_operation {
  public:
-    slow_post(actor_cell& target, envelope& request) noexcept
+    slow_post(const cell_ref& target, envelope& request) noexcept
         : post_operation(target), request_(request) {}
     bool await_ready() { return post_operation::await_ready(request_); }
 
@@ -134,7 +228,7 @@ class slow_post final : public post_operation {
 };
 
 // There was no room for the request, at the first look: waits for that, then for the reply.
-task<> ask_slowly(actor_cell& target, envelope& request, reply_core& reply) {
+task<> ask_slowly(cell_ref target, envelope& request, reply_core& reply) {
     co_await stands_for_its_caller();
     co_await slow_post(target, request);
     co_await reply_wait(reply);
@@ -142,39 +236,46 @@ task<> ask_slowly(actor_cell& target, envelope& request, reply_core& reply) {
 
 }  // namespace
 
-ask_operation_base::ask_operation_base(const cell_ref& target,
-                                       counted_ref<reply_core> reply) noexcept
-    : reply_wait(*reply), target_(target), answer_(std::move(reply)) {}
-
 // Moved before it is awaited only, so there is nothing but the members to move.
 ask_operation_base::ask_operation_base(ask_operation_base&& other) noexcept
-    : reply_wait(std::move(other)),
-      target_(std::move(other.target_)),
-      answer_(std::move(other.answer_)) {}
+    : reply_wait(std::move(other)), target_(std::move(other.target_)) {
+    other.reply_ = nullptr;
+}
 
 ask_operation_base::~ask_operation_base() {
-    leave_wait_graph();
-    if (answer_) answer_->abandon();
+    if (reply_ == nullptr) return;
+    if (is_answered_)
+        reply_->end();
+    else
+        reply_->abandon();
 }
 
 bool ask_operation_base::await_ready(envelope& request) {
     const task_record& task = current_task("ask");
     if (std::exchange(is_begun_, true)) return reply_wait::await_ready();  // which refuses
+    target_.begin(*lowlevel::this_turn());
     enter_wait_graph();
-    answer_->deadline = current_effective_deadline();
-    answer_->run = task.core;
+    reply_->deadline = current_effective_deadline();
+    reply_->run = task.core;
     // A cancelled task asks nothing: the slow way finds out under the mailbox's lock.
-    if (!task.word.is_cancelled() && try_post(request)) return reply_wait::await_ready();
-    auto frame = task_access::release(ask_slowly(*target_, request, *answer_));
+    try {
+        if (!task.word.is_cancelled() && try_post(request)) return reply_wait::await_ready();
+    } catch (...) {
+        target_.keep();  // there is an edge to it until the operation goes
+        throw;
+    }
+    target_.keep();
+    auto frame = task_access::release(
+        ask_slowly(cell_ref(counted_ref<actor_cell_base>::to(*target_)), request, *reply_));
     slowly_.child = frame;
     slow_promise_ = &frame.promise();
     return false;
 }
 
 void ask_operation_base::check_answered() {
-    leave_wait_graph();
     slowly_.rethrow_error();
-    if (answer_->error) std::rethrow_exception(std::exchange(answer_->error, nullptr));
+    is_answered_ = true;
+    if (reply_->error) std::rethrow_exception(std::exchange(reply_->error, nullptr));
 }
 
 // Only what a handler awaits itself keeps its actor from handling the next message.
@@ -189,19 +290,14 @@ void ask_operation_base::enter_wait_graph() {
             "call the function instead",
             asker.name()));
     }
-    const mutex_guard held(graph_lock());
-    for (const actor_cell* each = &asked; each != nullptr; each = each->asks)
-        if (each == &asker) throw would_deadlock_error(cycle_text(asker, asked));
-    asker.asks = &asked;
-    asker_ = &asker;
+    const locked held(graph_lock);
+    if (waits_for(asked, asker)) throw_cycle(asker, asked);
+    asked.note_asked();
+    asker.asks.store(&asked, order::release);
+    reply_->asker = &asker;
 }
 
-void ask_operation_base::leave_wait_graph() noexcept {
-    actor_cell* asker = std::exchange(asker_, nullptr);
-    if (asker == nullptr) return;
-    const mutex_guard held(graph_lock());
-    asker->asks = nullptr;
-}
+void await_walks_along_edges() noexcept { const locked held(graph_lock); }
 
 void throw_callee_too_slow(const cell_ref& target) {
     throw too_slow_error(

@@ -56,38 +56,25 @@ std::exception_ptr error_for_asker(const actor_cell& cell, dead_letter_reason wh
 
 }  // namespace
 
-envelope::envelope(envelope&& other) noexcept
-    : box(std::move(other.box)),
-      reply(std::exchange(other.reply, nullptr)),
-      sender(other.sender),
-      is_exempt(other.is_exempt),
-      failures(other.failures),
-      target_(other.target_),
-      only_incarnation_(other.only_incarnation_),
-      is_posted_(other.is_posted_) {}
-
 void envelope::discard(dead_letter_reason why, const std::exception_ptr& error,
                        bool restarting) noexcept {
     if (is_empty()) return;
     const bool is_begun = why == dead_letter_reason::failed || why == dead_letter_reason::cancelled;
-    if (is_posted_) {
+    if (is_posted) {
         if (box.type()->tag == nullptr && !is_begun) {
-            target_->count_withdrawn();
+            target->count_withdrawn();
         } else if (reply != nullptr) {
-            target_->count_returned();
-            reply->fail(error_for_asker(*target_, why, error, restarting));
+            target->count_returned();
+            std::exchange(reply, nullptr)->fail(error_for_asker(*target, why, error, restarting));
         } else {
-            target_->count_dead();
-            record_dead_letter(*target_, *box.type(), why, error);
+            target->count_dead();
+            record_dead_letter(*target, *box.type(), why, error);
         }
     }
     release();
 }
 
-void envelope::release() noexcept {
-    box.clear();
-    if (reply_core* owned = std::exchange(reply, nullptr)) owned->drop_reference();
-}
+void envelope::release_reply() noexcept { std::exchange(reply, nullptr)->drop_reference(); }
 
 // "const char *covey::detail::spelled_type() [M = app::job]" -> "app::job"
 std::string readable_type(const char* spelled) {

@@ -104,6 +104,7 @@ class incarnation final : public lowlevel::scope_note {
     [[nodiscard]] lowlevel::stop_listener* asked_to_stop() const noexcept override {
         return cell().listener();
     }
+    [[nodiscard]] bool is_conditional() const noexcept;
     [[nodiscard]] bool is_worth_handling() noexcept;
     [[nodiscard]] bool may_come_again() const noexcept;
     [[nodiscard]] message_box& box_for_handler();

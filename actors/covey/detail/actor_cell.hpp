@@ -4,9 +4,9 @@
 // What templates know of an actor's cell: that it is counted, and how messages are posted to it.
 // The rest is compiled: see actors/src/actor_cell.hpp.
 
-#include <covey/channel.hpp>
 #include <covey/child_options.hpp>
 #include <covey/detail/envelope.hpp>
+#include <covey/lowlevel/park.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -28,13 +28,33 @@ class actor_cell;
 // The half of a cell that is seen everywhere: its count.
 class actor_cell_base : public counted_object {};
 
+// One reference to a cell. Operations that this turn has made from it may not be counted yet: see
+// operation_target.
 class cell_ref {
  public:
     cell_ref() noexcept = default;
     explicit cell_ref(counted_ref<actor_cell_base> cell) noexcept : cell_(std::move(cell)) {}
+    cell_ref(const cell_ref& other) noexcept = default;
+    cell_ref(cell_ref&& other) noexcept : cell_(std::move(other.cell_)) {
+        if (cell_) count_operations();
+    }
+    cell_ref& operator=(cell_ref other) noexcept {
+        std::swap(cell_, other.cell_);
+        return *this;
+    }
+    ~cell_ref() {
+        if (cell_) count_operations();
+    }
 
     // Throws std::logic_error, saying what was tried, when there is none.
-    [[nodiscard]] actor_cell& get(const char* attempt) const;
+    void check(const char* attempt) const {
+        if (!cell_) [[unlikely]]
+            throw_none(attempt);
+    }
+    [[nodiscard]] actor_cell& get(const char* attempt) const {
+        check(attempt);
+        return **this;
+    }
     [[nodiscard]] actor_cell& operator*() const noexcept;
     [[nodiscard]] actor_cell* operator->() const noexcept { return &**this; }
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(cell_); }
@@ -43,6 +63,10 @@ class cell_ref {
     }
 
  private:
+    [[noreturn]] static void throw_none(const char* attempt);
+    // Before the reference is somebody else's, or nobody's.
+    static void count_operations() noexcept;
+
     counted_ref<actor_cell_base> cell_;
 };
 
@@ -58,21 +82,69 @@ class cell_ref {
 // Posts on the system lane: never waits, is never dropped. False: the actor has ended.
 bool force_post(envelope& message);
 
+// The actor that an operation is for.
+//
+// Most operations are awaited where they are made, and are over before anything else happens: so
+// the turn owes the count until the operation starts (lowlevel::turn::owe). From then on whoever
+// made it keeps the actor, as long as the task doesn't wait. One that does, or that has to name the
+// actor later, counts itself.
+class operation_target {
+ public:
+    explicit operation_target(const cell_ref& target) noexcept;
+    operation_target(operation_target&& other) noexcept
+        : cell_(other.cell_), state_(std::exchange(other.state_, state::kept_by_maker)) {}
+    operation_target& operator=(operation_target&&) = delete;
+    ~operation_target() {
+        if (state_ != state::kept_by_maker) let_go();
+    }
+
+    void begin(lowlevel::turn& now) noexcept;
+    void keep() noexcept;  // once it has begun
+
+    [[nodiscard]] actor_cell& operator*() const noexcept { return *cell_; }
+    [[nodiscard]] actor_cell* operator->() const noexcept { return cell_; }
+
+ private:
+    enum class state : std::uint8_t { owed, counted, kept_by_maker };
+    void let_go() noexcept;
+
+    actor_cell* cell_;
+    state state_;
+};
+
 // Posts, waiting while the mailbox is full. What it throws, and a cancellation, leave the message
 // in its envelope.
-class post_operation : public send_operation_base {
+class post_operation : public lowlevel::wait_operation {
  public:
     using covey_result = void;
 
-    explicit post_operation(actor_cell& target) noexcept;
+    explicit post_operation(const cell_ref& target) noexcept;
 
     [[nodiscard]] bool await_ready(envelope& message);
-    void await_resume() const;
+    void await_resume() const {
+        if (node().result != lowlevel::wait_result::done) [[unlikely]]
+            throw_not_posted();
+    }
 
  protected:
     post_operation(post_operation&& other) noexcept = default;
 
-    actor_cell* target_;
+    operation_target target_;
+
+ private:
+    friend class lowlevel::wait_operation;
+    void begin(lowlevel::turn& now) noexcept { target_.begin(now); }
+    void lock() noexcept final;
+    void unlock() noexcept final;  // and wakes whom the message has served
+    bool try_now() final;
+    void link() noexcept final;
+    void unlink() noexcept final;
+    void end_unposted(lowlevel::wait_result how) noexcept;
+    [[noreturn]] void throw_not_posted() const;
+
+    void* room_for_dropped_ = nullptr;
+    bool has_dropped_ = false;
+    lowlevel::wait_node* served_ = nullptr;
 };
 
 }  // namespace covey::detail

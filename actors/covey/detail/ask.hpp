@@ -6,7 +6,7 @@
 // What      The message moves into the operation when tell or ask is called, and back to where it
 //           came from when it could not be posted: on an error, and when the wait was cancelled. A
 //           trivially copyable one is simply still there.
-// Lifetime  An operation holds the cell. What it gives back it gives to the sender's object: that
+// Lifetime  An operation keeps the cell. What it gives back it gives to the sender's object: that
 //           has to live as long as the operation, as it does in `co_await ref.tell(std::move(m))`.
 
 #include <covey/detail/actor_cell.hpp>
@@ -65,7 +65,7 @@ class outgoing {
 
     // After an attempt: if it wasn't posted, the sender gets it back.
     void give_back() noexcept {
-        if (!letter.is_empty() && !letter.is_posted()) source_.give_back(letter.box);
+        if (!letter.is_empty() && !letter.is_posted) source_.give_back(letter.box);
     }
 
     envelope letter;
@@ -80,9 +80,8 @@ class [[nodiscard]] tell_operation final : public post_operation {
     template <class S>
     tell_operation(const cell_ref& target, const message_type& type, std::uint32_t only_incarnation,
                    S&& message)
-        : post_operation(*target),
-          target_(target),
-          message_(*target, type, only_incarnation, std::forward<S>(message)) {}
+        : post_operation(target),
+          message_(*target_, type, only_incarnation, std::forward<S>(message)) {}
     tell_operation(tell_operation&&) noexcept = default;
     ~tell_operation() override {
         if (is_begun_) message_.give_back();
@@ -94,7 +93,6 @@ class [[nodiscard]] tell_operation final : public post_operation {
     }
 
  private:
-    cell_ref target_;
     outgoing<M> message_;
     bool is_begun_ = false;
 };
@@ -114,7 +112,8 @@ class ask_operation_base : public reply_wait {
     }
 
  protected:
-    ask_operation_base(const cell_ref& target, counted_ref<reply_core> reply) noexcept;
+    ask_operation_base(const cell_ref& target, reply_core& reply) noexcept
+        : reply_wait(reply), target_(target) {}
     ask_operation_base(ask_operation_base&& other) noexcept;
     ~ask_operation_base() override;
 
@@ -123,17 +122,15 @@ class ask_operation_base : public reply_wait {
     void check_answered();
     [[nodiscard]] bool is_begun() const noexcept { return is_begun_; }
 
-    cell_ref target_;
-    counted_ref<reply_core> answer_;
+    operation_target target_;
 
  private:
     void enter_wait_graph();
-    void leave_wait_graph() noexcept;
 
-    actor_cell* asker_ = nullptr;  // whose handler asks, if one does
     continuation slowly_;
     promise_base* slow_promise_ = nullptr;
     bool is_begun_ = false;
+    bool is_answered_ = false;
 };
 
 template <class R, class M>
@@ -144,10 +141,9 @@ class [[nodiscard]] ask_operation final : public ask_operation_base {
     template <class S>
     ask_operation(const cell_ref& target, const message_type& type, std::uint32_t only_incarnation,
                   S&& message)
-        : ask_operation_base(target, counted_ref<reply_core>(new reply_state<R>())),
-          message_(*target, type, only_incarnation, std::forward<S>(message)) {
-        message_.letter.reply = answer_.get();
-        answer_->add_reference();
+        : ask_operation_base(target, *new reply_state<R>()),
+          message_(*target_, type, only_incarnation, std::forward<S>(message)) {
+        message_.letter.reply = &reply_->shared();
     }
     ask_operation(ask_operation&&) noexcept = default;
     ~ask_operation() override {
@@ -158,7 +154,7 @@ class [[nodiscard]] ask_operation final : public ask_operation_base {
     R await_resume() {
         check_answered();
         if constexpr (!std::is_void_v<R>)
-            return std::move(*static_cast<reply_state<R>&>(*answer_).value);
+            return std::move(*static_cast<reply_state<R>&>(*reply_).value);
     }
 
  private:

@@ -1,31 +1,26 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <covey/lowlevel/atomic.hpp>
+#include <covey/lowlevel/park.hpp>
 
-#include <cstdint>
 #include <type_traits>
 #include <utility>
 
 namespace covey::detail {
 
 // Counts the references to itself; made with one.
-class counted_object {
+class counted_object : public lowlevel::reference_count {
  public:
     counted_object(const counted_object&) = delete;
     counted_object& operator=(const counted_object&) = delete;
 
-    void add_reference() noexcept { references_.fetch_add(1, lowlevel::order::relaxed); }
     void drop_reference() noexcept {
-        if (references_.fetch_sub(1, lowlevel::order::acq_rel) == 1) delete this;
+        if (remove_reference()) delete this;
     }
 
  protected:
     counted_object() noexcept = default;
     virtual ~counted_object() = default;
-
- private:
-    lowlevel::atomic<std::uint32_t> references_{1};
 };
 
 // One reference to a counted object, or to none.

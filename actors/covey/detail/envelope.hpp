@@ -39,7 +39,8 @@ struct called_handler {
 // One per actor class and type of message. `message` is the box's storage.
 struct message_type {
     void (*move)(void* to, void* from) noexcept;  // constructs `to` and ends `from`
-    void (*destroy)(void* message) noexcept;
+    bool moves_as_bytes;  // copying the storage does the same: so for most of what is small
+    void (*destroy)(void* message) noexcept;   // null: there is nothing to do
     void (*copy)(void* to, const void* from);  // constructs `to`; null: it can't be copied
     // Calls the handler; what a plain one returns goes to the reply, if there is one.
     called_handler (*handle)(actor& by, void* message, reply_core* reply);
@@ -86,6 +87,8 @@ void move_stored(void* to, void* from) noexcept {
         ::new (to) M*(*std::launder(static_cast<M**>(from)));
     }
 }
+template <class M>
+inline constexpr bool is_moved_as_bytes = !is_stored_inline<M> || std::is_trivially_copyable_v<M>;
 
 template <class M>
 void destroy_stored(void* storage) noexcept {
@@ -93,6 +96,13 @@ void destroy_stored(void* storage) noexcept {
         stored_message<M>(storage).~M();
     else
         delete &stored_message<M>(storage);
+}
+template <class M>
+constexpr auto destroy_of_stored() -> void (*)(void*) noexcept {
+    if constexpr (is_stored_inline<M> && std::is_trivially_destructible_v<M>)
+        return nullptr;
+    else
+        return &destroy_stored<M>;
 }
 
 template <class M>
@@ -138,58 +148,76 @@ class message_box {
         type_ = other.type_;
     }
     void clear() noexcept {
-        if (const message_type* type = std::exchange(type_, nullptr)) type->destroy(storage_);
+        const message_type* type = std::exchange(type_, nullptr);
+        if (type != nullptr && type->destroy != nullptr) type->destroy(storage_);
     }
 
     [[nodiscard]] const message_type* type() const noexcept { return type_; }
     [[nodiscard]] void* storage() noexcept { return storage_; }
 
+    // Into an empty box, what has just been put into the other one: as what it is. Reading wider
+    // than was written a moment ago makes the processor wait.
+    void take_fresh(message_box& other) noexcept {
+        type_ = std::exchange(other.type_, nullptr);
+        type_->move(storage_, other.storage_);
+    }
+
  private:
     void take(message_box& other) noexcept {
         type_ = std::exchange(other.type_, nullptr);
-        if (type_ != nullptr) type_->move(storage_, other.storage_);
+        if (type_ == nullptr) return;
+        if (type_->moves_as_bytes)
+            __builtin_memcpy(storage_, other.storage_, inline_message_size);
+        else
+            type_->move(storage_, other.storage_);
     }
 
     const message_type* type_ = nullptr;  // null: empty
     alignas(void*) unsigned char storage_[inline_message_size];
 };
 
-class envelope {
+// What stands on an envelope: apart from the box, so that it moves in one piece.
+struct envelope_label {
+    reply_core* reply = nullptr;         // owned; null: a tell
+    actor_cell* target = nullptr;        // not counted
+    std::uint32_t only_incarnation = 0;  // that it is for; 0: any
+    std::uint32_t sender = 0;            // what the target's owner knows of who sent it
+    std::uint16_t failures = 0;          // how many deliveries it has behind it
+    bool is_exempt = false;              // of the system lane: from capacity and overflow
+    bool is_posted = false;              // a mailbox has taken it: from then on it is accounted for
+};
+
+class envelope : public envelope_label {
  public:
     envelope() noexcept = default;
-    explicit envelope(actor_cell& target, std::uint32_t only_incarnation = 0) noexcept
-        : target_(&target), only_incarnation_(only_incarnation) {}
-    envelope(envelope&& other) noexcept;
+    explicit envelope(actor_cell& to, std::uint32_t incarnation = 0) noexcept {
+        target = &to;
+        only_incarnation = incarnation;
+    }
+    envelope(envelope&& other) noexcept : envelope_label(other), box(std::move(other.box)) {
+        other.reply = nullptr;
+    }
     envelope& operator=(envelope&&) = delete;
     ~envelope() {
         if (!is_empty()) discard(dead_letter_reason::stopped);
     }
 
     message_box box;
-    reply_core* reply = nullptr;  // counted; null: a tell
-    std::uint32_t sender = 0;     // what the target's owner knows of who sent it
-    bool is_exempt = false;       // of the system lane: from capacity and overflow
-    std::uint16_t failures = 0;   // how many deliveries it has behind it
 
     [[nodiscard]] bool is_empty() const noexcept { return box.type() == nullptr; }
-    [[nodiscard]] bool is_posted() const noexcept { return is_posted_; }
-    [[nodiscard]] actor_cell& target() const noexcept { return *target_; }
-    // The incarnation that it is for; 0: any.
-    [[nodiscard]] std::uint32_t only_incarnation() const noexcept { return only_incarnation_; }
 
-    // A mailbox has taken it: from now on it is accounted for.
-    void set_posted() noexcept { is_posted_ = true; }
     // It won't be handled, for that reason: a dead letter, or an error for its asker. An error says
     // more about it. Empty afterwards.
     void discard(dead_letter_reason why, const std::exception_ptr& error = nullptr,
                  bool restarting = false) noexcept;
     // It was handled, or goes back to its sender. Empty afterwards.
-    void release() noexcept;
+    void release() noexcept {
+        box.clear();
+        if (reply != nullptr) release_reply();
+    }
 
  private:
-    actor_cell* target_ = nullptr;
-    std::uint32_t only_incarnation_ = 0;
-    bool is_posted_ = false;
+    void release_reply() noexcept;
 };
 
 }  // namespace detail

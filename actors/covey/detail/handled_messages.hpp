@@ -99,13 +99,10 @@ struct handler_of {
 
 template <class A, class M>
 inline constexpr message_type message_type_of = {
-    &move_stored<M>,
-    &destroy_stored<M>,
-    copy_of_stored<M>(),
-    &handler_of<A, M>::handle,
-    &handler_of<A, M>::keep_reply,
-    &spelled_type<M>,
-    &type_tag<M>,
+    &move_stored<M>,           is_moved_as_bytes<M>,
+    destroy_of_stored<M>(),    copy_of_stored<M>(),
+    &handler_of<A, M>::handle, &handler_of<A, M>::keep_reply,
+    &spelled_type<M>,          &type_tag<M>,
 };
 
 // ---- The overload set of A::handle, found by calling it with something that converts to anything:
