@@ -171,7 +171,7 @@ time_point current_effective_deadline() {
     const detail::task_record& task = detail::current_task("current_effective_deadline");
     // Every deadline ahead is armed: without a timer there is none, and no lock to take.
     const bool may_be_limited =
-        task.word.is_cancelled() || task.core->timers().next() != detail::timer_heap::nothing;
+        task.word.is_cancelled() || task.core->timers().next() != detail::timer_wheel::nothing;
     return may_be_limited ? scope_tree::effective_deadline(task) : time_point::max();
 }
 
