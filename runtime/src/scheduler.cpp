@@ -124,7 +124,7 @@ task_record* scheduler::pop(station& own) noexcept {
 
 scheduler::turn scheduler::next(station& own) noexcept {
     ++own.turns;
-    if (own.turns % turns_per_injected == 0 && !injected_.looks_empty()) queue_injected(own);
+    if (own.turns % turns_per_injected == 0 && !injected_.looks_empty()) queue_injected(own, 1);
     if ((!has_real_clock_ || own.turns % turns_per_clock_reading == 0) && timers_are_due())
         return {nullptr, false, false};
     if (task_record* task = pop(own)) {
@@ -148,16 +148,16 @@ scheduler::turn scheduler::find_work(station& own) noexcept {
 // The own queue is empty.
 task_record* scheduler::take_injected(station& own) noexcept {
     if (injected_.looks_empty()) return nullptr;
-    if (!order_.is_seeded()) queue_injected(own);
+    if (!order_.is_seeded()) queue_injected(own, largest_batch);
     return pop(own);
 }
 
 // A fair share of the injected tasks goes behind the own ones: what a thread has put in stays in
-// its order.
-void scheduler::queue_injected(station& own) noexcept {
+// its order. One is enough for a worker that has others: more would only push its own ones out.
+void scheduler::queue_injected(station& own, std::size_t most) noexcept {
     if (order_.is_seeded()) return;  // they come with the next batch
     const std::size_t share =
-        std::min({injected_.count() / stations_.size() + 1, largest_batch, own.queue.room()});
+        std::min({injected_.count() / stations_.size() + 1, most, own.queue.room()});
     ready_chain batch;
     injected_.take(batch, share);
     while (task_record* task = batch.take()) static_cast<void>(own.queue.push(*task));

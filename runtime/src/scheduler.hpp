@@ -105,7 +105,7 @@ class scheduler {
     [[nodiscard]] task_record* pop(station& own) noexcept;
     void inject(ready_chain& tasks) noexcept;
     [[nodiscard]] task_record* take_injected(station& own) noexcept;
-    void queue_injected(station& own) noexcept;
+    void queue_injected(station& own, std::size_t most) noexcept;
     [[nodiscard]] turn find_work(station& own) noexcept;
 
     [[nodiscard]] task_record* steal(station& own) noexcept;
