@@ -28,6 +28,8 @@ constexpr std::size_t largest_batch = run_queue::capacity / 2;
 constexpr microseconds age_to_call{50};
 constexpr microseconds age_to_steal{20};
 constexpr microseconds sentinel_period{500};
+// How long a turn lasts when the one behind it may be taken from its worker's front.
+constexpr microseconds age_of_long_turn{200};
 
 // A thread inside the scheduler of a run that is not its own.
 class guest {
@@ -123,9 +125,10 @@ task_record* scheduler::pop(station& own) noexcept {
 }
 
 scheduler::turn scheduler::next(station& own) noexcept {
-    ++own.turns;
-    if (own.turns % turns_per_injected == 0 && !injected_.looks_empty()) queue_injected(own, 1);
-    if ((!has_real_clock_ || own.turns % turns_per_clock_reading == 0) && timers_are_due())
+    const std::uint32_t turns = own.turns.load(order::relaxed) + 1;
+    own.turns.store(turns, order::relaxed);
+    if (turns % turns_per_injected == 0 && !injected_.looks_empty()) queue_injected(own, 1);
+    if ((!has_real_clock_ || turns % turns_per_clock_reading == 0) && timers_are_due())
         return {nullptr, false, false};
     if (task_record* task = pop(own)) {
         if (parked_.load(order::relaxed) != 0) call_for_help(own);
@@ -183,11 +186,19 @@ task_record* scheduler::steal(station& own) noexcept {
 
 // What was noted long enough ago and is still queued.
 task_record* scheduler::take_aged(station& own) noexcept {
-    if (ticks() - own.noted_at < ticks_in(age_to_steal)) return nullptr;
+    const std::uint64_t age = ticks() - own.noted_at;
+    if (age < ticks_in(age_to_steal)) return nullptr;
     for (std::size_t i = 0; i < stations_.size(); ++i) {
-        run_queue& victim = stations_[i].queue;
-        if (&victim == &own.queue || victim.has_passed(own.noted[i])) continue;
-        if (task_record* task = victim.steal_into(own.queue, own.noted[i])) return task;
+        station& victim = stations_[i];
+        if (&victim == &own) continue;
+        const station::sight& seen = own.noted[i];
+        if (!victim.queue.has_passed(seen.tail)) {
+            if (task_record* task = victim.queue.steal_into(own.queue, seen.tail)) return task;
+        }
+        const bool same_turn = victim.turns.load(order::relaxed) == seen.turn;
+        if (same_turn && age >= ticks_in(age_of_long_turn) && victim.queue.has_front()) {
+            if (task_record* task = victim.queue.steal_front()) return task;
+        }
     }
     return nullptr;
 }
@@ -196,10 +207,10 @@ task_record* scheduler::take_aged(station& own) noexcept {
 bool scheduler::note_rings(station& own) noexcept {
     bool found = false;
     for (std::size_t i = 0; i < stations_.size(); ++i) {
-        const run_queue& other = stations_[i].queue;
-        if (&other == &own.queue) continue;
-        own.noted[i] = other.tail();
-        found = found || !other.has_passed(own.noted[i]);
+        const station& other = stations_[i];
+        if (&other == &own) continue;
+        own.noted[i] = {other.queue.tail(), other.turns.load(order::relaxed)};
+        found = found || !other.queue.has_passed(own.noted[i].tail);
     }
     own.noted_at = ticks();
     return found;

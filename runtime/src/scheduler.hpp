@@ -20,12 +20,16 @@ namespace covey::detail {
 // What the scheduler keeps for one worker. Touched by that worker only, but for its queue.
 struct station {
     run_queue queue;
-    std::uint32_t turns = 0;
+    lowlevel::atomic<std::uint32_t> turns{0};  // written by the owner
     // The age rule: what was queued before `marked` was there at `marked_at`.
     std::uint32_t marked = 0;
     std::uint64_t marked_at = 0;
     // The same of every other queue, noted when this worker last looked for something to steal.
-    std::vector<std::uint32_t> noted;
+    struct sight {
+        std::uint32_t tail = 0;
+        std::uint32_t turn = 0;
+    };
+    std::vector<sight> noted;
     std::uint64_t noted_at = 0;
 };
 
@@ -45,8 +49,8 @@ struct station {
 //            for 50 us: then its owner calls a parked worker (age rule), which takes only what it
 //            has itself seen waiting for 20 us. A full ring's older half and what comes from
 //            foreign threads is injected, and calls a worker at once. While anybody runs, one
-//            parked worker looks at the rings every 500 us (sentinel): it finds the work behind a
-//            task that doesn't come back.
+//            parked worker looks at the queues every 500 us (sentinel): it finds the work behind a
+//            task that doesn't come back, the first in the queue too, if that turn is the same.
 // Liveness   Never depends on stealing: every worker runs its own queue. Whoever injects counts
 //            the task first and looks for parked workers then; whoever parks counts itself first
 //            and looks for injected tasks then. So one of the two sees the other.

@@ -78,6 +78,40 @@ TEST_CASE("work behind a task that doesn't come back is found by another worker"
     });
 }
 
+TEST_CASE("the only task behind one that doesn't come back is found, too", "[scheduler]") {
+    covey::run({.workers = 2}, []() -> covey::task<> {
+        for (int round = 0; round < 50; ++round) {
+            std::atomic<bool> ran{false};
+            co_await covey::with_nursery([&](covey::nursery& nursery) {
+                nursery.start_soon([&ran] { ran.store(true); });
+                while (!ran.load()) {
+                }
+            });
+            CHECK(ran.load());
+        }
+    });
+}
+
+// The owner takes its first task while a thief, who believes in a long turn, takes it as well.
+TEST_CASE("each task runs once, whoever takes it from the front of a queue", "[scheduler]") {
+    const std::size_t rounds = support::rounds(3000);
+    std::atomic<std::size_t> ran{0};
+    covey::run({.workers = 3}, [&]() -> covey::task<> {
+        co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+            support::dice random(7);
+            for (std::size_t i = 0; i < rounds; ++i) {
+                nursery.start_soon([&ran] { ran.fetch_add(1); });
+                const auto until = std::chrono::steady_clock::now() +
+                                   std::chrono::microseconds(random.roll(20) == 0 ? 600 : 1);
+                while (std::chrono::steady_clock::now() < until) {
+                }
+                co_await covey::checkpoint();
+            }
+        });
+    });
+    CHECK(ran.load() == rounds);
+}
+
 TEST_CASE("more tasks than a ring holds, from one worker and for all, each run once",
           "[scheduler]") {
     constexpr int tasks = 20'000;
