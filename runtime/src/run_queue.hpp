@@ -65,8 +65,12 @@ class alignas(64) run_queue {
 
     // Owner.
     [[nodiscard]] task_record* pop() noexcept {
-        if (front_.load(lowlevel::order::relaxed) != nullptr) {
-            if (task_record* task = take_front()) return task;
+        if (task_record* task = front_.load(lowlevel::order::relaxed)) {
+            if (is_shared_)
+                task = take_front();
+            else
+                front_.store(nullptr, lowlevel::order::relaxed);
+            if (task != nullptr) return task;
         }
         return take_head(tail_.load(lowlevel::order::relaxed));
     }
@@ -133,7 +137,7 @@ class alignas(64) run_queue {
 
     [[nodiscard]] task_record* take_front() noexcept {
         using lowlevel::order;
-        if (is_shared_ && !has_fences_) return front_.exchange(nullptr, order::acq_rel);
+        if (!has_fences_) return front_.exchange(nullptr, order::acq_rel);
         owner_takes_.store(true, order::relaxed);
         lowlevel::light_fence();
         while (thief_.load(order::acquire)) lowlevel::pause();
