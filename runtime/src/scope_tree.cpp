@@ -94,6 +94,11 @@ bool scope_tree::leave(cancel_scope& scope, bool body_stopped) noexcept {
     return pass_on;
 }
 
+void scope_tree::end_claim(task_record& task) noexcept {
+    const locked own_part(task.core->own_part_of_tree());
+    task.word.set_level(task.scope->effective_);
+}
+
 // What the handles will answer from now on.
 void scope_tree::take_leave_locked(const cancel_scope& scope, scope_control& control) noexcept {
     control.scope = nullptr;

@@ -41,6 +41,9 @@ class scope_tree {
     static void enter(cancel_scope& scope, task_record& task, const scope_limits& limits,
                       nursery* opened = nullptr);
     static bool leave(cancel_scope& scope, bool body_stopped) noexcept;
+    // A cancellation has claimed the wait of the calling task, and it is out of its list. The
+    // cancellation may have been taken back since, by a shield: its word says what holds now.
+    static void end_claim(task_record& task) noexcept;
 
     // A child's place below a nursery's scope: in between is its own scope, if it begins in one.
     // Under the nursery's lock.

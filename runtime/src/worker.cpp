@@ -3,6 +3,7 @@
 
 #include "frame_pool.hpp"
 #include "runtime_core.hpp"
+#include "scope_tree.hpp"
 
 #include <covey/detail/settle.hpp>
 #include <covey/testing.hpp>
@@ -76,7 +77,7 @@ promise_base* worker::where_to_resume(task_record& task) noexcept {
     if (!task.started) return start(task);
     if (lowlevel::wait_operation* claimed = task.word.claimed()) {
         claimed->withdraw();
-        task.word.set_level(true);
+        scope_tree::end_claim(task);
         return unwind(*task.leaf);
     }
     const bool yielded_at_checkpoint = task.at_checkpoint;

@@ -228,6 +228,34 @@ TEST_CASE("a shield raised after a wait was claimed does not give the wait back 
     }
 }
 
+// The wait is over, but nothing is cancelled here any more: what is awaited on the way out waits.
+TEST_CASE("clean-up after a wait that was claimed waits, if a shield came between (C40, C42)") {
+    for (const bool is_shielded_again : {false, true}) {
+        support::run_virtual([=]() -> covey::task<> {
+            covey::cancel_scope* outer_scope = nullptr;
+            covey::cancel_scope* inner_scope = nullptr;
+            co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+                nursery.start_soon([&]() -> covey::task<> {
+                    co_await covey::with_cancel_scope(
+                        [&](covey::cancel_scope& outer) -> covey::task<> {
+                            outer_scope = &outer;
+                            co_await covey::with_cancel_scope(
+                                [&](covey::cancel_scope& inner) -> covey::task<> {
+                                    inner_scope = &inner;
+                                    co_await covey::finally(covey::sleep_forever(),
+                                                            covey::sleep_for(2s));
+                                });
+                        });
+                });
+                co_await covey::testing::wait_all_tasks_blocked();
+                outer_scope->cancel();
+                if (is_shielded_again) inner_scope->set_shield(true);
+            });
+            CHECK(support::elapsed() == 2s);
+        });
+    }
+}
+
 TEST_CASE("the shield of a nursery's scope covers its children and its body (C43)") {
     support::run_virtual([]() -> covey::task<> {
         int finished = 0;
