@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <covey/lowlevel/asymmetric_fence.hpp>
 
+#include <covey/lowlevel/sanitizers.hpp>
+
 #if defined(__linux__)
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
@@ -11,13 +13,7 @@ namespace covey::lowlevel {
 
 namespace {
 
-#if defined(__SANITIZE_THREAD__)
-constexpr bool is_wanted = false;
-#elif defined(__has_feature)
-constexpr bool is_wanted = !__has_feature(thread_sanitizer);
-#else
-constexpr bool is_wanted = true;
-#endif
+constexpr bool is_wanted = !COVEY_UNDER_TSAN;  // which doesn't see the kernel's fence
 
 #if defined(__linux__)
 bool ask_kernel(int command) noexcept { return syscall(SYS_membarrier, command, 0, 0) == 0; }

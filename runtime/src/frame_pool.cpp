@@ -5,23 +5,12 @@
 #include <covey/detail/task_record.hpp>
 #include <covey/lowlevel/census.hpp>
 #include <covey/lowlevel/pooled.hpp>
+#include <covey/lowlevel/sanitizers.hpp>
 #include <covey/testing.hpp>
 
 #include <algorithm>
 #include <new>
 #include <utility>
-
-// Sanitizers see a use after free only where memory really is freed.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define COVEY_FRAME_POOL_AT_FIRST false
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define COVEY_FRAME_POOL_AT_FIRST false
-#endif
-#endif
-#ifndef COVEY_FRAME_POOL_AT_FIRST
-#define COVEY_FRAME_POOL_AT_FIRST true
-#endif
 
 namespace covey {
 
@@ -31,7 +20,8 @@ using lowlevel::order;
 
 namespace {
 
-constinit lowlevel::atomic<bool> is_on{COVEY_FRAME_POOL_AT_FIRST};
+// Sanitizers see a use after free only where memory really is freed.
+constinit lowlevel::atomic<bool> is_on{!COVEY_UNDER_ASAN && !COVEY_UNDER_TSAN};
 constinit lowlevel::atomic<frame_pool*> all_pools{nullptr};  // the latest; none leaves the list
 
 constinit thread_local frame_pool* held_before = nullptr;  // a hint: its slabs may be in the cache

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "injection_queue.hpp"
 
+#include <covey/lowlevel/sanitizers.hpp>
+
 #include <boost/lockfree/queue.hpp>
 
 namespace covey::detail {
@@ -14,13 +16,7 @@ constexpr std::size_t singles = 256;
 
 // ThreadSanitizer doesn't understand the library's free list: a node's link is read that another
 // thread may be writing, and the read thrown away by a tag. It sees the chain instead.
-#if defined(__SANITIZE_THREAD__)
-constexpr bool has_ring = false;
-#elif defined(__has_feature)
-constexpr bool has_ring = !__has_feature(thread_sanitizer);
-#else
-constexpr bool has_ring = true;
-#endif
+constexpr bool has_ring = !COVEY_UNDER_TSAN;
 
 }  // namespace
 

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 // Memory: what messages take. One thread throughout, and ThreadSanitizer brings its own operator
 // new: not there.
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define COVEY_TEST_KEEPS_OPERATOR_NEW
-#endif
-#elif defined(__SANITIZE_THREAD__)
-#define COVEY_TEST_KEEPS_OPERATOR_NEW
-#endif
-#ifndef COVEY_TEST_KEEPS_OPERATOR_NEW
+#include <covey/lowlevel/sanitizers.hpp>
+
+#if !COVEY_UNDER_TSAN
 
 #include "support/actors.hpp"
 #include "support/catch.hpp"
@@ -163,4 +158,4 @@ TEST_CASE("starting an actor without memory throws and leaves nothing") {
     });
 }
 
-#endif  // COVEY_TEST_KEEPS_OPERATOR_NEW
+#endif  // !COVEY_UNDER_TSAN

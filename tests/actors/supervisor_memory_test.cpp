@@ -2,6 +2,7 @@
 // A supervisor that lives for long, with many children.
 #include "support/catch.hpp"
 #include "support/supervision.hpp"
+#include "support/usage.hpp"
 
 #include <algorithm>
 #include <malloc.h>
@@ -12,20 +13,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool counts_memory = false;  // their allocators answer nothing
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool counts_memory = false;
-#else
-constexpr bool counts_memory = true;
-#endif
-#else
-constexpr bool counts_memory = true;
-#endif
-
-// Bytes on the heap.
-std::size_t used() { return counts_memory ? mallinfo2().uordblks : 0; }
+// Bytes on the heap; the allocators of sanitizers answer nothing.
+std::size_t used() { return support::is_sanitized ? 0 : mallinfo2().uordblks; }
 
 }  // namespace
 

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 // Memory: what channels take, what they give back, and what they do when there is none. One thread
 // throughout, and ThreadSanitizer brings its own operator new: not there.
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define COVEY_TEST_KEEPS_OPERATOR_NEW
-#endif
-#elif defined(__SANITIZE_THREAD__)
-#define COVEY_TEST_KEEPS_OPERATOR_NEW
-#endif
-#ifndef COVEY_TEST_KEEPS_OPERATOR_NEW
+#include <covey/lowlevel/sanitizers.hpp>
+
+#if !COVEY_UNDER_TSAN
 
 #include "support/catch.hpp"
 #include "support/channel_ways.hpp"
@@ -366,4 +361,4 @@ TEST_CASE("select takes no memory, whether it waits or not, select_any one block
     });
 }
 
-#endif  // COVEY_TEST_KEEPS_OPERATOR_NEW
+#endif  // !COVEY_UNDER_TSAN

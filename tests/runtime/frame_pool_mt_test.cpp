@@ -4,6 +4,7 @@
 #include "support/catch.hpp"
 #include "support/pooled.hpp"
 #include "support/run_virtual.hpp"
+#include "support/usage.hpp"
 
 #include <covey/checkpoint.hpp>
 #include <covey/nursery.hpp>
@@ -24,7 +25,7 @@ using covey::detail::slab_space;
 
 namespace {
 
-constexpr std::size_t factor = COVEY_SANITIZED ? 1 : 8;
+constexpr std::size_t factor = support::is_sanitized ? 1 : 8;
 
 struct block {
     unsigned char* at;

@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 #include "support/pooled.hpp"
 #include "support/run_virtual.hpp"
+#include "support/usage.hpp"
 
 #include <covey/checkpoint.hpp>
 #include <covey/event.hpp>
@@ -224,7 +225,7 @@ TEST_CASE("free slabs keep the memory that a moderate burst needs, and no more")
         CHECK(slab_space::count().free_with_memory > 1400);
         frame_pool::flush();
         CHECK(slab_space::count().free_with_memory <= slab_space::slabs_kept(slabs_taken()));
-        if (!COVEY_SANITIZED) CHECK(support::resident_bytes() < before + 8 * megabyte);
+        if (!support::is_sanitized) CHECK(support::resident_bytes() < before + 8 * megabyte);
 
         // Slabs without memory are as good as new.
         burst = many(100'000, 1000);
@@ -241,7 +242,7 @@ covey::task<> wait_for(covey::event& go) { co_await go.wait(); }
 
 TEST_CASE("memory goes back after a burst of blocked tasks, while the run goes on") {
     const pool_switched on(true);
-    constexpr int count = COVEY_SANITIZED ? 100'000 : 1'000'000;
+    constexpr int count = support::is_sanitized ? 100'000 : 1'000'000;
     constexpr std::size_t megabyte = 1 << 20;
     support::run_virtual([]() -> covey::task<> {
         co_await covey::testing::wait_all_tasks_blocked();
@@ -260,7 +261,7 @@ TEST_CASE("memory goes back after a burst of blocked tasks, while the run goes o
         const std::size_t after = support::resident_bytes();
         INFO("before " << before / megabyte << ", most " << most / megabyte << ", after "
                        << after / megabyte << " MiB");
-        if (!COVEY_SANITIZED) CHECK(after < before + 24 * megabyte);
+        if (!support::is_sanitized) CHECK(after < before + 24 * megabyte);
         CHECK(slabs_taken() < taken_before + 10);
         CHECK(slab_space::count().free_with_memory <= slab_space::slabs_kept(slabs_taken()));
     });
@@ -284,7 +285,7 @@ TEST_CASE("a task of a strict alignment isn't pooled, and is aligned") {
     });
 }
 
-#if !COVEY_SANITIZED
+#if !COVEY_UNDER_ASAN && !COVEY_UNDER_TSAN
 
 namespace {
 

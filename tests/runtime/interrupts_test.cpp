@@ -10,6 +10,7 @@
 #include <covey/embedded_runtime.hpp>
 #include <covey/error.hpp>
 #include <covey/exception_group.hpp>
+#include <covey/lowlevel/sanitizers.hpp>
 #include <covey/nursery.hpp>
 #include <covey/run.hpp>
 #include <covey/shield.hpp>
@@ -27,18 +28,6 @@
 #include <vector>
 
 using namespace std::chrono_literals;
-
-// ThreadSanitizer knows no forks of a process with several threads.
-#if defined(__SANITIZE_THREAD__)
-#define COVEY_TEST_CAN_FORK_THREADS 0
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define COVEY_TEST_CAN_FORK_THREADS 0
-#endif
-#endif
-#ifndef COVEY_TEST_CAN_FORK_THREADS
-#define COVEY_TEST_CAN_FORK_THREADS 1
-#endif
 
 namespace {
 
@@ -254,7 +243,7 @@ TEST_CASE("one run after the other: each is stopped by its own signal") {
           }) == 0);
 }
 
-#if COVEY_TEST_CAN_FORK_THREADS
+#if !COVEY_UNDER_TSAN  // it knows no forks of a process with several threads
 TEST_CASE("a run of a process that was forked in a run takes signals as well") {
     CHECK(end_of_process([] {
               stopped_by({.workers = 1}, [] { return raise_and_wait(SIGINT); });

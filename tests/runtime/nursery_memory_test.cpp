@@ -6,6 +6,7 @@
 
 #include <covey/checkpoint.hpp>
 #include <covey/exception_group.hpp>
+#include <covey/lowlevel/sanitizers.hpp>
 #include <covey/nursery.hpp>
 #include <covey/shield.hpp>
 #include <covey/timeout.hpp>
@@ -22,7 +23,7 @@
 
 using namespace std::chrono_literals;
 
-#if COVEY_FAILING_NEW
+#if !COVEY_UNDER_TSAN
 
 namespace {
 

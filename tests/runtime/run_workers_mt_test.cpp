@@ -13,29 +13,15 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <ctime>
 #include <support/catch.hpp>
 #include <support/race.hpp>
+#include <support/usage.hpp>
 #include <thread>
 #include <utility>
 
 using namespace std::chrono_literals;
 
 namespace {
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define COVEY_TESTS_SANITIZED
-#endif
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define COVEY_TESTS_SANITIZED
-#endif
-
-std::chrono::nanoseconds cpu_time() {
-    timespec spent{};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
-    return std::chrono::seconds(spent.tv_sec) + std::chrono::nanoseconds(spent.tv_nsec);
-}
 
 covey::task<> echo(covey::receive_channel<int> in, covey::send_channel<int> out) {
     while (auto number = co_await in.next()) co_await out.send(*number);
@@ -145,18 +131,14 @@ TEST_CASE("timers fire while every worker is busy with short turns", "[scheduler
 
 // Tasks that wait for a channel and for a time that is far off, and then a thread of somebody else.
 TEST_CASE("3 s of idleness cost at most 1 ms of CPU time", "[scheduler]") {
-#ifdef COVEY_TESTS_SANITIZED
-    constexpr auto limit = 50ms;  // its own threads are at work
-#else
-    constexpr auto limit = 1ms;
-#endif
+    constexpr auto limit = support::is_sanitized ? 50ms : 1ms;  // its own threads are at work
     auto [wake, idle] = covey::open_memory_channel<int>(0);
     std::chrono::nanoseconds spent{};
     std::thread foreign([&spent, tx = std::move(wake)] {
         std::this_thread::sleep_for(50ms);  // the sentinel goes to sleep as well
-        const auto before = cpu_time();
+        const auto before = support::cpu_time();
         std::this_thread::sleep_for(3s);
-        spent = cpu_time() - before;
+        spent = support::cpu_time() - before;
         tx.send_blocking(1);
     });
     covey::run({.workers = 2}, [rx = std::move(idle)]() -> covey::task<> {

@@ -3,6 +3,7 @@
 // read, stopped by a limit and by Ctrl-C, and measured.
 #include "stories/scratch_folder.hpp"
 #include "support/catch.hpp"
+#include "support/usage.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -172,19 +173,6 @@ void plant_tree(const scratch_folder& folder) {
 }
 
 constexpr auto headers = "/usr/include/linux";
-
-// Sanitizers keep freed memory back, and watch what they should measure.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool is_sanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool is_sanitized = true;
-#else
-constexpr bool is_sanitized = false;
-#endif
-#else
-constexpr bool is_sanitized = false;
-#endif
 
 }  // namespace
 
@@ -364,7 +352,7 @@ TEST_CASE("wordcrunch says when its output can't be written") {
 }
 
 TEST_CASE("wordcrunch needs no more memory for a tree listed ten times") {
-    if (is_sanitized) return;
+    if (support::is_sanitized) return;
     // The least of three: what else the machine does only adds.
     const auto peak_kilobytes = [](std::size_t times) {
         long least = std::numeric_limits<long>::max();

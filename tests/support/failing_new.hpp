@@ -2,26 +2,17 @@
 #pragma once
 
 // Replaces operator new of the program so that a test can make one allocation of its thread fail.
-// Included by one source of a program only. ThreadSanitizer brings an operator new that can't be
-// replaced: COVEY_FAILING_NEW is 0 there.
+// Included by one source of a program only. Under ThreadSanitizer, which brings an operator new
+// that can't be replaced, there is nothing here: its users stand behind !COVEY_UNDER_TSAN.
+
+#include <covey/lowlevel/sanitizers.hpp>
+
+#if !COVEY_UNDER_TSAN
+
+#include <covey/testing.hpp>
 
 #include <cstdlib>
 #include <new>
-
-#if defined(__SANITIZE_THREAD__)
-#define COVEY_FAILING_NEW 0
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define COVEY_FAILING_NEW 0
-#endif
-#endif
-#ifndef COVEY_FAILING_NEW
-#define COVEY_FAILING_NEW 1
-#endif
-
-#if COVEY_FAILING_NEW
-
-#include <covey/testing.hpp>
 
 namespace support {
 
