@@ -20,6 +20,16 @@ constexpr element_type element_of() {
 template <class T>
 inline constexpr element_type element_type_of = element_of<T>();
 
+// The T that the core has put into these bytes, which hold none afterwards.
+template <class T>
+[[nodiscard]] T take_value(void* bytes) noexcept {
+    struct destroyed_at_end {
+        T& value;
+        ~destroyed_at_end() { value.~T(); }
+    } const stored{*std::launder(static_cast<T*>(bytes))};
+    return std::move(stored.value);
+}
+
 // Room for a T that may or may not be there.
 template <class T>
 class value_slot {
@@ -29,14 +39,7 @@ class value_slot {
     value_slot& operator=(const value_slot&) = delete;
 
     [[nodiscard]] void* place() noexcept { return bytes_; }
-    // The value that the core has put here; the slot is empty afterwards.
-    [[nodiscard]] T take() noexcept {
-        struct destroyed_at_end {
-            T& value;
-            ~destroyed_at_end() { value.~T(); }
-        } const stored{*std::launder(reinterpret_cast<T*>(bytes_))};
-        return std::move(stored.value);
-    }
+    [[nodiscard]] T take() noexcept { return take_value<T>(bytes_); }
     void destroy() noexcept { std::launder(reinterpret_cast<T*>(bytes_))->~T(); }
 
  private:

@@ -23,14 +23,6 @@ template <class... Carriers>
 class any_place {
  public:
     [[nodiscard]] void* bytes() noexcept { return bytes_; }
-    template <class T>
-    [[nodiscard]] T take() noexcept {
-        struct destroyed_at_end {
-            T& value;
-            ~destroyed_at_end() { value.~T(); }
-        } const stored{*std::launder(reinterpret_cast<T*>(bytes_))};
-        return std::move(stored.value);
-    }
 
  private:
     static constexpr std::size_t size = std::max({sizeof(typename Carriers::channel_value)...});
@@ -72,7 +64,7 @@ class [[nodiscard]] select_wait : public select_core {
     using select_core::throw_ended;
     template <class T>
     [[nodiscard]] T take() noexcept {
-        return place_.template take<T>();
+        return take_value<T>(place_.bytes());
     }
 
  private:
