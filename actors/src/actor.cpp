@@ -499,8 +499,8 @@ detail::cell_ref actor::own_cell(const void* tag) const {
     if (life.cell().type().tag != tag) {
         throw std::logic_error(
             fmt::format("covey: self<A>() in actor '{}' names another class than the one that was "
-                        "started",
-                        life.cell().name()));
+                        "started: write self<{}>()",
+                        life.cell().name(), detail::readable_type(life.cell().type().name())));
     }
     return life.counted_cell();
 }
@@ -514,10 +514,13 @@ void actor::start_timer(duration delay, detail::message_box message) {
 }
 
 void actor::start_ticks(duration delay, detail::counted_ref<detail::tick_source> source) {
-    if (delay == duration::zero()) {
-        throw std::invalid_argument("send_every: the time between two messages can't be zero");
-    }
     detail::incarnation& life = this->life("send_every");
+    if (delay == duration::zero()) {
+        throw std::invalid_argument(
+            fmt::format("send_every in actor '{}': the time between two messages can't be zero; "
+                        "send_after() sends one",
+                        life.cell().name()));
+    }
     life.children().start_soon(task_options{.name = "send_every"}, detail::send_repeatedly, delay,
                                life.counted_cell(), life.number(), std::move(source));
 }

@@ -29,8 +29,11 @@ constexpr lowlevel::wait_traits waits_for_restart{"actor to be restarted"};
 }  // namespace
 
 void cell_ref::throw_none(const char* attempt) {
-    throw std::logic_error(fmt::format(
-        "covey: '{}' on an actor_ref without an actor: it was moved from, or never set", attempt));
+    throw std::logic_error(
+        fmt::format("covey: '{}' on an actor_ref without an actor: it was moved from, or never "
+                    "set; use the one "
+                    "that it was moved to, or set it first",
+                    attempt));
 }
 
 actor_cell& cell_ref::operator*() const noexcept { return static_cast<actor_cell&>(*cell_); }
@@ -38,8 +41,8 @@ actor_cell& cell_ref::operator*() const noexcept { return static_cast<actor_cell
 cell_ref make_cell(const actor_type& type, const child_options& options) {
     cell_ref cell(counted_ref<actor_cell_base>(new actor_cell(type, options)));
     if (options.grace < duration::zero() || options.hard < duration::zero()) {
-        check_limit("actor", cell->name(), "grace", options.grace);
-        check_limit("actor", cell->name(), "hard", options.hard);
+        check_limit("actor", cell->name(), "child_options::grace", options.grace);
+        check_limit("actor", cell->name(), "child_options::hard", options.hard);
     }
     return cell;
 }

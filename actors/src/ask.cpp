@@ -214,7 +214,8 @@ constinit lowlevel::spin_lock graph_lock;
         text += fmt::format(", which waits for '{}'", each->name());
         if (each == &asker) break;
     }
-    throw would_deadlock_error(text + ": they would wait for each other for ever");
+    throw would_deadlock_error(
+        text + ": they would wait for each other for ever; let one of them tell() instead");
 }
 
 class slow_post final : public post_operation {

@@ -13,24 +13,24 @@ namespace covey::detail {
 
 void check_limit(const char* kind, std::string_view name, const char* option, duration length) {
     if (length >= duration::zero()) return;
-    throw std::invalid_argument(
-        fmt::format("covey: {} '{}': child_options::{} is {:.9g} s, and can't be negative", kind,
-                    name, option, std::chrono::duration<double>(length).count()));
+    throw std::invalid_argument(fmt::format("covey: {} '{}': {} is {:.9g} s, and can't be negative",
+                                            kind, name, option,
+                                            std::chrono::duration<double>(length).count()));
 }
 
 child_slot::child_slot(const child_options& chosen, std::string fallback_name)
     : options(chosen),
       name(chosen.name.empty() ? std::move(fallback_name) : std::string(chosen.name)) {
     options.name = {};  // it belongs to the caller
-    check_limit("child", name, "start_limit", options.start_limit);
-    check_limit("child", name, "grace", options.grace);
-    check_limit("child", name, "hard", options.hard);
+    check_limit("child", name, "child_options::start_limit", options.start_limit);
+    check_limit("child", name, "child_options::grace", options.grace);
+    check_limit("child", name, "child_options::hard", options.hard);
     constexpr unsigned most = 0xffff;
     if (chosen.max_deliveries < 1 || chosen.max_deliveries > most) {
         throw std::invalid_argument(fmt::format(
-            "covey: child_options::max_deliveries has to be from 1 to {}: a message is delivered "
-            "at least once",
-            most));
+            "covey: child '{}': child_options::max_deliveries is {}, and has to be from 1 to {}: a "
+            "message is delivered at least once",
+            name, chosen.max_deliveries, most));
     }
 }
 

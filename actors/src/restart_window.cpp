@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
+#include <string>
 
 namespace covey::detail {
 
@@ -44,20 +45,25 @@ duration calm_after(const backoff& policy) noexcept {
     return policy.reset_after.value_or(policy.first / 2 + policy.max / 2);
 }
 
-void check_backoff(const backoff& policy) {
+void check_backoff(const backoff& policy, std::string_view supervisor) {
+    const auto refuse = [supervisor](const std::string& why) {
+        throw std::invalid_argument(fmt::format("covey: supervisor '{}': {}", supervisor, why));
+    };
+    const auto in_seconds = [](duration length) {
+        return static_cast<double>(length.count()) / 1e9;
+    };
     if (policy.first < duration::zero() || policy.max < policy.first) {
-        const auto in_seconds = [](duration length) {
-            return static_cast<double>(length.count()) / 1e9;
-        };
-        throw std::invalid_argument(
-            fmt::format("covey: backoff needs 0 <= first <= max; first is {:g} s and max {:g} s",
-                        in_seconds(policy.first), in_seconds(policy.max)));
+        refuse(fmt::format("backoff needs 0 <= first <= max; first is {:g} s and max {:g} s",
+                           in_seconds(policy.first), in_seconds(policy.max)));
     }
-    if (!(policy.factor >= 1)) throw std::invalid_argument("covey: backoff needs a factor >= 1");
+    if (!(policy.factor >= 1))
+        refuse(fmt::format("backoff needs a factor of at least 1, not {:g}", policy.factor));
     if (!(policy.jitter >= 0 && policy.jitter <= 1))
-        throw std::invalid_argument("covey: backoff needs a jitter from 0 to 1");
-    if (policy.reset_after && *policy.reset_after < duration::zero())
-        throw std::invalid_argument("covey: backoff needs a reset_after of at least 0");
+        refuse(fmt::format("backoff needs a jitter from 0 to 1, not {:g}", policy.jitter));
+    if (policy.reset_after && *policy.reset_after < duration::zero()) {
+        refuse(fmt::format("backoff needs a reset_after of at least 0, not {:g} s",
+                           in_seconds(*policy.reset_after)));
+    }
 }
 
 }  // namespace covey::detail

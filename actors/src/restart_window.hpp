@@ -4,6 +4,8 @@
 #include <covey/supervisor_options.hpp>
 
 #include <cstddef>
+#include <cstdint>
+#include <string_view>
 #include <vector>
 
 namespace covey::detail {
@@ -31,7 +33,7 @@ class restart_window {
 [[nodiscard]] duration restart_delay(const backoff& policy, unsigned in_a_row,
                                      std::uint64_t random) noexcept;
 [[nodiscard]] duration calm_after(const backoff& policy) noexcept;
-// Throws std::invalid_argument for what makes no sense.
-void check_backoff(const backoff& policy);
+// Throws std::invalid_argument for what makes no sense, naming the supervisor.
+void check_backoff(const backoff& policy, std::string_view supervisor);
 
 }  // namespace covey::detail

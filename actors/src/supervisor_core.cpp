@@ -28,11 +28,9 @@ supervisor_core::supervisor_core(const kept_options& kept)
       name_(kept.name.empty() ? task_name(current_task("with_supervisor")) : kept.name),
       log_(kept.options.history),
       window_(kept.options.intensity, kept.options.period) {
-    check_backoff(options_.backoff);
-    if (options_.period < duration::zero())
-        throw std::invalid_argument("covey: supervisor_options::period can't be negative");
-    if (options_.close_deadline < duration::zero())
-        throw std::invalid_argument("covey: supervisor_options::close_deadline can't be negative");
+    check_backoff(options_.backoff, name_);
+    check_limit("supervisor", name_, "supervisor_options::period", options_.period);
+    check_limit("supervisor", name_, "supervisor_options::close_deadline", options_.close_deadline);
 }
 
 supervisor_core::~supervisor_core() {

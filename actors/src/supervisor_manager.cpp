@@ -225,7 +225,8 @@ void supervisor_core::ended_by_itself(child_slot& child, child_outcome& outcome)
     if (outcome.how == child_outcome::kind::returned && never_ready && !closing_) {
         outcome.how = child_outcome::kind::failed;
         outcome.error = std::make_exception_ptr(std::logic_error(
-            fmt::format("child '{}' ended without calling started(): its supervisor waits for that",
+            fmt::format("child '{}' ended without calling started(): its supervisor waits for "
+                        "that; call it when the child is ready",
                         child.name)));
     }
     switch (outcome.how) {

@@ -50,7 +50,8 @@ const wait_traits& traits_of(std::size_t cases) noexcept {
 }  // namespace
 
 void throw_no_channels() {
-    throw std::invalid_argument("select_any: of no channels it would wait for ever");
+    throw std::invalid_argument(
+        "select_any: of no channels it would wait for ever: give it at least one");
 }
 
 // A merge sort of the chain by address: no memory, and no worse for thousands of channels.

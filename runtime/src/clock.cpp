@@ -45,8 +45,9 @@ time_point run_clock::now() { return detail::current_task("now").core->clock().n
 namespace detail {
 
 void throw_bad_duration(bool is_nan) {
-    throw std::invalid_argument(is_nan ? "covey: a duration or time is not a number"
-                                       : "covey: a duration is negative; zero is the shortest");
+    throw std::invalid_argument(
+        is_nan ? "covey: a duration or time is not a number (NaN): check how it was computed"
+               : "covey: a duration is negative; zero is the shortest");
 }
 
 clock_source& steady_clock_source() noexcept {

@@ -91,9 +91,17 @@ std::string detail::describe(const std::exception_ptr& error) {
 }
 
 exception_group::exception_group(std::string_view what, std::vector<std::exception_ptr> errors) {
-    if (errors.empty()) throw std::invalid_argument("exception_group: needs at least one error");
-    for (const std::exception_ptr& error : errors)
-        if (!error) throw std::invalid_argument("exception_group: an error is null");
+    if (errors.empty()) {
+        throw std::invalid_argument(
+            fmt::format("exception_group '{}' has no errors: make one of at least one", what));
+    }
+    for (const std::exception_ptr& error : errors) {
+        if (!error) {
+            throw std::invalid_argument(
+                fmt::format("exception_group '{}': one of its {} errors is null: leave it out",
+                            what, errors.size()));
+        }
+    }
     auto fresh = std::make_unique<state>();
     fresh->title = what;
     fresh->errors = std::move(errors);

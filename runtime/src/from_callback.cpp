@@ -40,7 +40,11 @@ callback_state& completion_base::state() const {
 
 bool completion_base::set_error(std::exception_ptr error) {
     callback_state& result = state();
-    if (!error) throw std::invalid_argument("covey: completion::set_error() needs an error");
+    if (!error) {
+        throw std::invalid_argument(
+            "covey: completion::set_error() of a null exception_ptr; set_stopped() ends the wait "
+            "without an error");
+    }
     return result.fail(std::move(error));
 }
 
@@ -114,7 +118,8 @@ void callback_state::set_hook(cancel_hook* owned) {
     lock_.unlock();
     if (is_second) {
         throw std::logic_error(fmt::format(
-            "from_callback in task '{}': its completion has an on_cancel() hook already",
+            "from_callback in task '{}': its completion has an on_cancel() hook already: let that "
+            "one do both",
             task_label()));
     }
     if (before == state::gone) hook->call();

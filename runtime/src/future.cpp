@@ -133,7 +133,8 @@ void future_state_base::check_returned(std::exception_ptr failure) {
 
 void throw_no_future(const char* call) {
     throw std::logic_error(fmt::format(
-        "covey: {} on a future without a task: it was default-constructed, moved from, or shared",
+        "covey: {} on a future without a task: it was default-constructed, moved from, or shared; "
+        "use the one that has the task now",
         call));
 }
 

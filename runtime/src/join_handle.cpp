@@ -101,7 +101,7 @@ void joinable_base::wait::check_returned() const {
         case child_end::taken:
             throw std::logic_error(
                 fmt::format("the result of task '{}' was taken already: a join_handle gives its "
-                            "value once",
+                            "value once; keep what the first co_await gave",
                             task_name(*child_)));
         case child_end::failed: text = "task '{}' failed: its nursery has the error"; break;
         case child_end::stopped: text = "task '{}' was cancelled and has no result"; break;

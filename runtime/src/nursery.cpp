@@ -448,7 +448,8 @@ std::string hall_exit::child_name() const { return task_name(*child_); }
 
 void hall_exit::throw_not_started() const {
     throw std::logic_error(
-        fmt::format("task '{}' ended without calling started(): nursery.start() waits for that",
+        fmt::format("task '{}' ended without calling started(): nursery.start() waits for that; "
+                    "call it when the task is ready, or use start_soon()",
                     task_name(*child_)));
 }
 

@@ -13,17 +13,20 @@ using namespace std::chrono_literals;
 
 namespace {
 
-bool is_refused(const covey::supervisor_options& options) {
-    bool refused = false;
+// What a supervisor named "top" says about its options; nothing, if it takes them.
+std::string refusal_of(covey::supervisor_options options) {
+    options.name = "top";
+    std::string said;
     support::run_virtual([&]() -> covey::task<> {
         try {
             co_await covey::with_supervisor(options, [](covey::supervisor&) {});
-        } catch (const std::invalid_argument&) {
-            refused = true;
+        } catch (const std::invalid_argument& refused) {
+            said = refused.what();
         }
     });
-    return refused;
+    return said;
 }
+bool is_refused(const covey::supervisor_options& options) { return !refusal_of(options).empty(); }
 
 }  // namespace
 
@@ -62,6 +65,11 @@ TEST_CASE("options that make no sense are refused (SV15)") {
     CHECK(is_refused({.backoff = {.jitter = no_number}}));
     CHECK_FALSE(is_refused({.backoff = {.jitter = 1}}));
     CHECK(is_refused({.backoff = {.reset_after = -1ns}}));
+    CHECK(refusal_of({.close_deadline = -2s}) ==
+          "covey: supervisor 'top': supervisor_options::close_deadline is -2 s, and can't be "
+          "negative");
+    CHECK(refusal_of({.backoff = {.factor = 0.5}}) ==
+          "covey: supervisor 'top': backoff needs a factor of at least 1, not 0.5");
 }
 
 TEST_CASE("ids order as their children were started (SV16)") {

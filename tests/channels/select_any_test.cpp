@@ -66,7 +66,9 @@ TEST_CASE("select_any takes arrays, and refuses to wait for no channel") {
         static_assert(std::same_as<decltype(which), covey::selected<int>>);
         CHECK(which.value == 1);
         const std::vector<covey::receive_channel<int>> none;
-        CHECK_THROWS_AS(covey::select_any(none), std::invalid_argument);
+        CHECK_THROWS_MATCHES(covey::select_any(none), std::invalid_argument,
+                             Catch::Matchers::Message("select_any: of no channels it would wait "
+                                                      "for ever: give it at least one"));
         const std::string closed = co_await [&]() -> covey::task<std::string> {
             std::vector<covey::receive_channel<int>> one;
             one.push_back(rx.clone());

@@ -142,8 +142,11 @@ TEST_CASE("only gives the single leaf, or null") {
 }
 
 TEST_CASE("a group without errors, or with a null one, is refused (N25)") {
-    CHECK_THROWS_AS(covey::exception_group("x", {}), std::invalid_argument);
-    CHECK_THROWS_AS(covey::exception_group("x", {error("1"), nullptr}), std::invalid_argument);
+    using Catch::Matchers::Message;
+    CHECK_THROWS_MATCHES(covey::exception_group("x", {}), std::invalid_argument,
+                         Message("exception_group 'x' has no errors: make one of at least one"));
+    CHECK_THROWS_MATCHES(covey::exception_group("x", {error("1"), nullptr}), std::invalid_argument,
+                         Message("exception_group 'x': one of its 2 errors is null: leave it out"));
 }
 
 TEST_CASE("copies share their errors, live on alone, and copying never throws (R10)") {

@@ -33,7 +33,7 @@ namespace covey::detail {
 class supervisor_core;
 class restart_window;
 
-// Throws std::invalid_argument for a limit that is negative, saying whose it is: kind and name.
+// Throws std::invalid_argument for a time that is negative, saying whose it is: kind and name.
 void check_limit(const char* kind, std::string_view name, const char* option, duration length);
 
 // A place among the slots that their supervisor has news of.
