@@ -62,8 +62,8 @@ class nursery_block {
     static void child_ended(task_record& task) noexcept;
     static void ended_badly(task_record& task) noexcept;
     static void fail_for(task_record& task) noexcept;
-    // Under the nursery's lock. True: the block has nothing to wait for now. Where there is no
-    // service to stop either, the nursery is closed by that.
+    // Under the nursery's lock. Whether nothing is left that the block waits for: then it goes on
+    // to stop a service or, if there is none, has ended, and this has closed the nursery.
     [[nodiscard]] static bool settle_locked(nursery& joined) noexcept;
     [[nodiscard]] static lowlevel::wait_node* take_joiner_locked(nursery& joined) noexcept;
 
