@@ -35,6 +35,24 @@ covey::task<> note_restarts(covey::actor_ref<scribe> ref, support::trace& seen) 
     }
 }
 
+// What note_restarts() sees of a supervised actor while body(ref) runs, which stops it in the end.
+template <class F>
+std::string restarts_noted_during(F body) {
+    support::trace log;
+    support::trace seen;
+    support::run_virtual([&]() -> covey::task<> {
+        co_await covey::with_supervisor(
+            with_pause(), [&](covey::supervisor& supervisor) -> covey::task<> {
+                const auto ref = co_await covey::start_actor<scribe>(supervisor, {}, std::ref(log));
+                co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+                    nursery.start_soon(note_restarts, ref, std::ref(seen));
+                    co_await body(ref);
+                });
+            });
+    });
+    return seen.text();
+}
+
 // Fails in on_start where it is told to.
 class slow_to_start : public scribe {
  public:
@@ -58,24 +76,17 @@ std::string ends_of(const covey::down& one, const covey::down& other) {
 }  // namespace
 
 TEST_CASE("every restart is told once, in order, and then the end (SV31)") {
-    support::trace log;
-    support::trace seen;
-    support::run_virtual([&]() -> covey::task<> {
-        co_await covey::with_supervisor(
-            with_pause(), [&](covey::supervisor& supervisor) -> covey::task<> {
-                const auto ref = co_await covey::start_actor<scribe>(supervisor, {}, std::ref(log));
-                co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
-                    nursery.start_soon(note_restarts, ref, std::ref(seen));
-                    co_await covey::checkpoint();
-                    for (int i = 0; i < 2; ++i) co_await ref.tell(support::fail{});
-                    co_await covey::sleep_for(5s);
-                    ref.stop();
-                });
-                const auto after_the_end = co_await ref.watch_restart(1);
-                CHECK(after_the_end == std::nullopt);
-            });
-    });
-    CHECK(seen.text() == "2 at 1 s 3 at 2 s end at 5 s");
+    const std::string seen =
+        restarts_noted_during([](covey::actor_ref<scribe> ref) -> covey::task<> {
+            co_await covey::checkpoint();
+            for (int i = 0; i < 2; ++i) co_await ref.tell(support::fail{});
+            co_await covey::sleep_for(5s);
+            ref.stop();
+            static_cast<void>(co_await ref.watch());
+            const auto after_the_end = co_await ref.watch_restart(1);
+            CHECK(after_the_end == std::nullopt);
+        });
+    CHECK(seen == "2 at 1 s 3 at 2 s end at 5 s");
 }
 
 TEST_CASE("a restart is told when the actor is ready again, not while it tries (SV31, SV7)") {
@@ -102,26 +113,18 @@ TEST_CASE("a restart is told when the actor is ready again, not while it tries (
 }
 
 TEST_CASE("waiting for a restart is cancelled without a trace, others are told (SV31)") {
-    support::trace log;
-    support::trace seen;
-    support::run_virtual([&]() -> covey::task<> {
-        co_await covey::with_supervisor(
-            with_pause(), [&](covey::supervisor& supervisor) -> covey::task<> {
-                const auto ref = co_await covey::start_actor<scribe>(supervisor, {}, std::ref(log));
-                co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
-                    nursery.start_soon(note_restarts, ref, std::ref(seen));
-                    const auto first = co_await covey::move_on_after(1s, ref.watch_restart());
-                    CHECK_FALSE(first.finished());
-                    co_await ref.tell(support::fail{});
-                    // The restart and the limit come in the same instant: one of them counts.
-                    const auto second = co_await covey::move_on_after(1s, ref.watch_restart());
-                    CHECK((second.finished() || support::elapsed() == 2s));
-                    co_await covey::sleep_for(1s);
-                    ref.stop();
-                });
-            });
-    });
-    CHECK(seen.text() == "2 at 2 s end at 3 s");
+    const std::string seen =
+        restarts_noted_during([](covey::actor_ref<scribe> ref) -> covey::task<> {
+            const auto first = co_await covey::move_on_after(1s, ref.watch_restart());
+            CHECK_FALSE(first.finished());
+            co_await ref.tell(support::fail{});
+            // The restart and the limit come in the same instant: one of them counts.
+            const auto second = co_await covey::move_on_after(1s, ref.watch_restart());
+            CHECK((second.finished() || support::elapsed() == 2s));
+            co_await covey::sleep_for(1s);
+            ref.stop();
+        });
+    CHECK(seen == "2 at 2 s end at 3 s");
     CHECK(support::left_behind() == "");
 }
 

@@ -117,18 +117,14 @@ TEST_CASE("what can't be copied is cloned, for every incarnation from the first 
 TEST_CASE("an argument in once goes to the only incarnation, which makes it temporary (SV3)") {
     support::witness log;
     int received = 0;
-    support::run_virtual([&]() -> covey::task<> {
-        co_await covey::with_supervisor(
-            at_once(), [&](covey::supervisor& supervisor) -> covey::task<> {
-                log.watch(supervisor);
-                co_await supervisor.start(
-                    {.name = "a", .restart = covey::restart::permanent},
-                    [&received](std::unique_ptr<int> number) -> covey::task<> {
-                        received = *number;
-                        co_await support::fails_after(1s, "crash");
-                    },
-                    covey::once(std::make_unique<int>(7)));
-            });
+    support::run_watched(log, at_once(), [&](covey::supervisor& supervisor) -> covey::task<> {
+        co_await supervisor.start(
+            {.name = "a", .restart = covey::restart::permanent},
+            [&received](std::unique_ptr<int> number) -> covey::task<> {
+                received = *number;
+                co_await support::fails_after(1s, "crash");
+            },
+            covey::once(std::make_unique<int>(7)));
     });
     CHECK(received == 7);
     CHECK(log.story_after(2) == lines{"1 forgotten a.1: crash", "1 closing", "1 closed"});
@@ -137,18 +133,14 @@ TEST_CASE("an argument in once goes to the only incarnation, which makes it temp
 TEST_CASE("a function in once may hold what can't be copied (SV3)") {
     support::witness log;
     int received = 0;
-    support::run_virtual([&]() -> covey::task<> {
-        co_await covey::with_supervisor(
-            at_once(), [&](covey::supervisor& supervisor) -> covey::task<> {
-                log.watch(supervisor);
-                co_await supervisor.start(
-                    {.name = "a"},
-                    covey::once([&received, number = std::make_unique<int>(7)]() -> covey::task<> {
-                        co_await covey::sleep_for(1s);
-                        received = *number;
-                        throw std::runtime_error("crash");
-                    }));
-            });
+    support::run_watched(log, at_once(), [&](covey::supervisor& supervisor) -> covey::task<> {
+        co_await supervisor.start(
+            {.name = "a"},
+            covey::once([&received, number = std::make_unique<int>(7)]() -> covey::task<> {
+                co_await covey::sleep_for(1s);
+                received = *number;
+                throw std::runtime_error("crash");
+            }));
     });
     CHECK(received == 7);
     CHECK(log.story_after(2) == lines{"1 forgotten a.1: crash", "1 closing", "1 closed"});
@@ -238,18 +230,13 @@ TEST_CASE("a copy that throws fails the start, or the restart (SV3, SV14)") {
     support::witness log;
     int copies = 0;
     int runs = 0;
-    support::run_virtual([&]() -> covey::task<> {
-        co_await covey::with_supervisor(observed(),
-                                        [&](covey::supervisor& supervisor) -> covey::task<> {
-                                            log.watch(supervisor);
-                                            co_await supervisor.start(
-                                                {.name = "a"},
-                                                [&](throws_second) -> covey::task<> {
-                                                    if (++runs == 1)
-                                                        co_await support::fails_after(1s, "crash");
-                                                },
-                                                throws_second(copies));
-                                        });
+    support::run_watched(log, observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
+        co_await supervisor.start(
+            {.name = "a"},
+            [&](throws_second) -> covey::task<> {
+                if (++runs == 1) co_await support::fails_after(1s, "crash");
+            },
+            throws_second(copies));
     });
     CHECK(runs == 2);
     CHECK(log.only({kind::incident}) == "1 incident a.1 #1: crash, 1.05 incident a.2 #2: no copy");

@@ -57,16 +57,13 @@ covey::duration closes_at(close_when when, F children) {
 TEST_CASE("children are stopped one by one in reverse, or together (SV9)") {
     const auto run = [](stop_order order) {
         support::witness log;
-        support::run_virtual([&]() -> covey::task<> {
-            co_await covey::with_supervisor(observed({.stop_order = order}),
-                                            [&](covey::supervisor& supervisor) -> covey::task<> {
-                                                log.watch(supervisor);
-                                                co_await start_slow(supervisor, "a", 1s);
-                                                co_await start_slow(supervisor, "b", 3s);
-                                                co_await start_slow(supervisor, "c", 2s);
-                                                supervisor.stop_all();
-                                            });
-        });
+        support::run_watched(log, observed({.stop_order = order}),
+                             [&](covey::supervisor& supervisor) -> covey::task<> {
+                                 co_await start_slow(supervisor, "a", 1s);
+                                 co_await start_slow(supervisor, "b", 3s);
+                                 co_await start_slow(supervisor, "c", 2s);
+                                 supervisor.stop_all();
+                             });
         return log.story_after(6);
     };
     CHECK(run(stop_order::reverse) == lines{"0 closing", "0 asked_to_stop c.1", "2 stopped c.1",
@@ -272,16 +269,13 @@ TEST_CASE("a restart is no end, significant or not (SV6)") {
 
 TEST_CASE("when the closing deadline has passed, all that is left is cancelled (SV10)") {
     support::witness log;
-    support::run_virtual([&]() -> covey::task<> {
-        co_await covey::with_supervisor(observed({.close_deadline = 3s}),
-                                        [&](covey::supervisor& supervisor) -> covey::task<> {
-                                            log.watch(supervisor);
-                                            co_await start_slow(supervisor, "a", 9s);
-                                            co_await start_slow(supervisor, "b", 9s);
-                                            co_await start_slow(supervisor, "c", 2s);
-                                            supervisor.stop_all();
-                                        });
-    });
+    support::run_watched(log, observed({.close_deadline = 3s}),
+                         [&](covey::supervisor& supervisor) -> covey::task<> {
+                             co_await start_slow(supervisor, "a", 9s);
+                             co_await start_slow(supervisor, "b", 9s);
+                             co_await start_slow(supervisor, "c", 2s);
+                             supervisor.stop_all();
+                         });
     CHECK(log.story_after(6) == lines{"0 closing", "0 asked_to_stop c.1", "2 stopped c.1",
                                       "2 asked_to_stop b.1", "3 close_deadline",
                                       "3 asked_to_stop a.1", "3 cancelled a.1", "3 cancelled b.1",
@@ -345,14 +339,10 @@ TEST_CASE(
 TEST_CASE("errors while closing are raised together, after the one that began it (SV13, SC14)") {
     support::witness log;
     const auto error = support::thrown_by<covey::exception_group>([&] {
-        support::run_virtual([&]() -> covey::task<> {
-            co_await covey::with_supervisor(
-                observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
-                    log.watch(supervisor);
-                    co_await supervisor.start({.name = "a"}, support::fails_to_stop, 1s, "a!");
-                    co_await supervisor.start({.name = "b"}, support::fails_to_stop, 1s, "b!");
-                    throw std::runtime_error("body");
-                });
+        support::run_watched(log, observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
+            co_await supervisor.start({.name = "a"}, support::fails_to_stop, 1s, "a!");
+            co_await supervisor.start({.name = "b"}, support::fails_to_stop, 1s, "b!");
+            throw std::runtime_error("body");
         });
     });
     CHECK(support::messages_of(error) == lines{"body", "b!", "a!"});
@@ -383,14 +373,10 @@ TEST_CASE("errors while closing win over a cancellation from outside (SV13, SV18
 TEST_CASE("a child that fails by itself while others are stopped is an error, too (SV13)") {
     support::witness log;
     const auto error = support::thrown_by<covey::exception_group>([&] {
-        support::run_virtual([&]() -> covey::task<> {
-            co_await covey::with_supervisor(
-                observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
-                    log.watch(supervisor);
-                    co_await supervisor.start({.name = "a"}, support::fails_after, 1s, "crash");
-                    co_await start_slow(supervisor, "b", 2s);
-                    supervisor.stop_all();
-                });
+        support::run_watched(log, observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
+            co_await supervisor.start({.name = "a"}, support::fails_after, 1s, "crash");
+            co_await start_slow(supervisor, "b", 2s);
+            supervisor.stop_all();
         });
     });
     CHECK(support::messages_of(error) == lines{"crash"});
@@ -400,15 +386,11 @@ TEST_CASE("a child that fails by itself while others are stopped is an error, to
 
 TEST_CASE("a child that returns by itself while others are stopped is done (SV12)") {
     support::witness log;
-    support::run_virtual([&]() -> covey::task<> {
-        co_await covey::with_supervisor(
-            observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
-                log.watch(supervisor);
-                co_await supervisor.start({.name = "a", .restart = covey::restart::permanent},
-                                          support::returns_after, 1s);
-                co_await start_slow(supervisor, "b", 2s);
-                supervisor.stop_all();
-            });
+    support::run_watched(log, observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
+        co_await supervisor.start({.name = "a", .restart = covey::restart::permanent},
+                                  support::returns_after, 1s);
+        co_await start_slow(supervisor, "b", 2s);
+        supervisor.stop_all();
     });
     CHECK(log.story_after(4) == lines{"0 closing", "0 asked_to_stop b.1", "1 completed a.1",
                                       "2 stopped b.1", "2 closed"});
@@ -446,19 +428,15 @@ TEST_CASE("a child that asks something of its closing supervisor doesn't block i
 
 TEST_CASE("stop_all is told once, and may come from a child (SV9)") {
     support::witness log;
-    support::run_virtual([&]() -> covey::task<> {
-        co_await covey::with_supervisor(observed({.close_when = close_when::cancelled}),
-                                        [&](covey::supervisor& supervisor) -> covey::task<> {
-                                            log.watch(supervisor);
-                                            co_await supervisor.start(
-                                                {.name = "a"}, [&]() -> covey::task<> {
-                                                    co_await covey::sleep_for(1s);
-                                                    log.handle().stop_all();
-                                                    log.handle().stop_all("again");
-                                                    co_await support::obedient();
-                                                });
-                                        });
-    });
+    support::run_watched(log, observed({.close_when = close_when::cancelled}),
+                         [&](covey::supervisor& supervisor) -> covey::task<> {
+                             co_await supervisor.start({.name = "a"}, [&]() -> covey::task<> {
+                                 co_await covey::sleep_for(1s);
+                                 log.handle().stop_all();
+                                 log.handle().stop_all("again");
+                                 co_await support::obedient();
+                             });
+                         });
     CHECK(log.story_after(2) ==
           lines{"1 closing", "1 asked_to_stop a.1", "1 stopped a.1", "1 closed"});
 }

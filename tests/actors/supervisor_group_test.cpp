@@ -48,19 +48,18 @@ lines history(covey::supervisor_options options, const std::vector<plan>& childr
               covey::duration until, std::uint64_t seed = 1) {
     support::witness log;
     std::size_t begin = 0;
-    support::run_virtual(seed, [&]() -> covey::task<> {
-        co_await covey::with_supervisor(
-            options, [&](covey::supervisor& supervisor) -> covey::task<> {
-                log.watch(supervisor);
-                for (std::size_t i = 0; i < children.size(); ++i) {
-                    const std::string name(1, static_cast<char>('a' + i));
-                    co_await supervisor.start({.name = name}, follow, &children[i]);
-                }
-                begin = log.events().size();
-                co_await covey::sleep_until(covey::time_point(until));
-                supervisor.stop_all();
-            });
-    });
+    support::run_watched(
+        log, options,
+        [&](covey::supervisor& supervisor) -> covey::task<> {
+            for (std::size_t i = 0; i < children.size(); ++i) {
+                const std::string name(1, static_cast<char>('a' + i));
+                co_await supervisor.start({.name = name}, follow, &children[i]);
+            }
+            begin = log.events().size();
+            co_await covey::sleep_until(covey::time_point(until));
+            supervisor.stop_all();
+        },
+        seed);
     lines result = log.story_after(begin);
     const auto closing = std::find_if(result.begin(), result.end(), [](const std::string& line) {
         return line.find(" closing") != std::string::npos;

@@ -23,13 +23,10 @@ template <class F, class... A>
 lines life_of(covey::supervisor_options options, covey::child_options child, F fn, A... args) {
     support::witness log;
     child.name = "a";
-    support::run_virtual([&]() -> covey::task<> {
-        co_await covey::with_supervisor(observed(options),
-                                        [&](covey::supervisor& supervisor) -> covey::task<> {
-                                            log.watch(supervisor);
-                                            co_await supervisor.start(child, fn, args...);
-                                        });
-    });
+    support::run_watched(log, observed(options),
+                         [&](covey::supervisor& supervisor) -> covey::task<> {
+                             co_await supervisor.start(child, fn, args...);
+                         });
     return log.story_after(2);
 }
 
@@ -101,14 +98,11 @@ TEST_CASE("a transient child that fails is started again, one that returns is do
 TEST_CASE("a permanent child that returns is started again, and it costs the budget (SV14)") {
     support::witness log;
     const auto error = support::thrown_by<covey::supervisor_gave_up>([&] {
-        support::run_virtual([&]() -> covey::task<> {
-            co_await covey::with_supervisor(
-                observed({.intensity = 1}), [&](covey::supervisor& supervisor) -> covey::task<> {
-                    log.watch(supervisor);
-                    co_await supervisor.start({.name = "a", .restart = restart::permanent},
-                                              support::returns_after, 1s);
-                });
-        });
+        support::run_watched(
+            log, observed({.intensity = 1}), [&](covey::supervisor& supervisor) -> covey::task<> {
+                co_await supervisor.start({.name = "a", .restart = restart::permanent},
+                                          support::returns_after, 1s);
+            });
     });
     CHECK(log.story_after(2) == lines{"1 incident a.1 #1", "1 backoff a.1 +0.05", "1.05 start a.2",
                                       "1.05 ready a.2", "2.05 incident a.2 #2",
@@ -122,15 +116,11 @@ TEST_CASE("a permanent child that returns is started again, and it costs the bud
 TEST_CASE("a permanent child that fails is started again (SV16)") {
     int failures = 1;
     support::witness log;
-    support::run_virtual([&]() -> covey::task<> {
-        co_await covey::with_supervisor(
-            observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
-                log.watch(supervisor);
-                co_await supervisor.start({.name = "a", .restart = restart::permanent},
-                                          support::fails_at_first, &failures, 1s, "crash");
-                co_await covey::sleep_for(5s);
-                supervisor.stop_all();
-            });
+    support::run_watched(log, observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
+        co_await supervisor.start({.name = "a", .restart = restart::permanent},
+                                  support::fails_at_first, &failures, 1s, "crash");
+        co_await covey::sleep_for(5s);
+        supervisor.stop_all();
     });
     CHECK(log.story_after(2) == lines{"1 incident a.1 #1: crash", "1 backoff a.1 +0.05",
                                       "1.05 start a.2", "1.05 ready a.2", "5 closing",
@@ -281,19 +271,16 @@ TEST_CASE("a child has its own limit of restarts in a row, calm time begins a ne
     // How long each incarnation of the limited child runs: the third one is calm.
     const std::vector<covey::duration> runs{0s, 9s, 10s, 0s, 0s};
     const auto error = support::thrown_by<covey::supervisor_gave_up>([&] {
-        support::run_virtual([&]() -> covey::task<> {
-            co_await covey::with_supervisor(
-                observed(options), [&](covey::supervisor& supervisor) -> covey::task<> {
-                    log.watch(supervisor);
-                    co_await supervisor.start({.name = "free"}, support::fails_after, 1s, "often");
-                    std::size_t run = 0;
-                    co_await supervisor.start(
-                        {.name = "limited", .max_consecutive = 2}, [&]() -> covey::task<> {
-                            co_await support::fails_after(runs.at(run++), "crash");
-                        });
-                    co_await covey::sleep_forever();
-                });
-        });
+        support::run_watched(
+            log, observed(options), [&](covey::supervisor& supervisor) -> covey::task<> {
+                co_await supervisor.start({.name = "free"}, support::fails_after, 1s, "often");
+                std::size_t run = 0;
+                co_await supervisor.start(
+                    {.name = "limited", .max_consecutive = 2}, [&]() -> covey::task<> {
+                        co_await support::fails_after(runs.at(run++), "crash");
+                    });
+                co_await covey::sleep_forever();
+            });
     });
     CHECK_THAT(error.what(),
                Catch::Matchers::StartsWith(

@@ -56,16 +56,15 @@ TEST_CASE("a child that fails before it is ready unwinds the others in reverse (
     for (const std::uint64_t seed : support::seeds(5)) {
         support::witness log;
         const auto error = support::thrown_by<covey::start_failed_error>([&] {
-            support::run_virtual(seed, [&]() -> covey::task<> {
-                co_await covey::with_supervisor(
-                    observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
-                        log.watch(supervisor);
-                        co_await supervisor.start({.name = "a"}, support::slow_stop, 1s);
-                        co_await supervisor.start({.name = "b"}, support::slow_stop, 1s);
-                        co_await supervisor.start({.name = "c"}, fails_before_ready, 2s, "no port");
-                        FAIL("started");
-                    });
-            });
+            support::run_watched(
+                log, observed(),
+                [&](covey::supervisor& supervisor) -> covey::task<> {
+                    co_await supervisor.start({.name = "a"}, support::slow_stop, 1s);
+                    co_await supervisor.start({.name = "b"}, support::slow_stop, 1s);
+                    co_await supervisor.start({.name = "c"}, fails_before_ready, 2s, "no port");
+                    FAIL("started");
+                },
+                seed);
         });
         CHECK(error.child() == "c");
         CHECK(support::messages_of(error) == lines{"no port"});
@@ -92,23 +91,19 @@ TEST_CASE("what fails while the others are stopped stands after the failed start
 
 TEST_CASE("a failed start can be caught, and the others go on (SV8a, SV2)") {
     support::witness log;
-    support::run_virtual([&]() -> covey::task<> {
-        co_await covey::with_supervisor(
-            observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
-                log.watch(supervisor);
-                co_await supervisor.start({.name = "a"}, support::obedient);
-                bool failed = false;
-                try {
-                    co_await supervisor.start({.name = "b"}, fails_before_ready, 0s, "no port");
-                } catch (const covey::start_failed_error&) {
-                    failed = true;
-                }
-                CHECK(failed);
-                co_await covey::sleep_for(1s);
-                CHECK(supervisor.children().size() == 1);
-                co_await supervisor.start({.name = "c"}, support::obedient);
-                supervisor.stop_all();
-            });
+    support::run_watched(log, observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
+        co_await supervisor.start({.name = "a"}, support::obedient);
+        bool failed = false;
+        try {
+            co_await supervisor.start({.name = "b"}, fails_before_ready, 0s, "no port");
+        } catch (const covey::start_failed_error&) {
+            failed = true;
+        }
+        CHECK(failed);
+        co_await covey::sleep_for(1s);
+        CHECK(supervisor.children().size() == 1);
+        co_await supervisor.start({.name = "c"}, support::obedient);
+        supervisor.stop_all();
     });
     CHECK(log.story() == lines{"0 start a.1", "0 ready a.1", "0 start b.1",
                                "0 start_failed b.1: no port", "1 start c.1", "1 ready c.1",
@@ -177,15 +172,11 @@ TEST_CASE("a child that takes a status and returns without started() has failed 
 TEST_CASE("a child that isn't ready at its start_limit is cancelled, and its start failed (SV7)") {
     support::witness log;
     const auto error = support::thrown_by<covey::start_failed_error>([&] {
-        support::run_virtual([&]() -> covey::task<> {
-            co_await covey::with_supervisor(
-                observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
-                    log.watch(supervisor);
-                    co_await supervisor.start({.name = "in time", .start_limit = 2s},
-                                              support::slow_start, 1999ms);
-                    co_await supervisor.start({.name = "late", .start_limit = 2s},
-                                              support::slow_start, 2001ms);
-                });
+        support::run_watched(log, observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
+            co_await supervisor.start({.name = "in time", .start_limit = 2s}, support::slow_start,
+                                      1999ms);
+            co_await supervisor.start({.name = "late", .start_limit = 2s}, support::slow_start,
+                                      2001ms);
         });
     });
     CHECK(error.find<covey::too_slow_error>() != nullptr);
@@ -249,23 +240,18 @@ TEST_CASE("a child stopped by hand in a restart beyond its start_limit stays sto
 
 TEST_CASE("a cancelled start cancels the child and waits for it (SV7, SC3)") {
     support::witness log;
-    support::run_virtual([&]() -> covey::task<> {
-        co_await covey::with_supervisor(
-            observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
-                log.watch(supervisor);
-                co_await supervisor.start({.name = "a"}, support::obedient);
-                const auto slow = [](covey::task_status<void>) -> covey::task<> {
-                    co_await covey::finally(covey::sleep_forever(),
-                                            [] { return covey::sleep_for(2s); });
-                };
-                const auto started = co_await covey::move_on_after(
-                    1s, [&] { return supervisor.start({.name = "b"}, slow); });
-                CHECK_FALSE(started.finished());
-                CHECK(support::elapsed() == 3s);
-                CHECK(supervisor.children().size() == 2);
-                CHECK(supervisor.children()[1].state == covey::child_state::stopped);
-                supervisor.stop_all();
-            });
+    support::run_watched(log, observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
+        co_await supervisor.start({.name = "a"}, support::obedient);
+        const auto slow = [](covey::task_status<void>) -> covey::task<> {
+            co_await covey::finally(covey::sleep_forever(), [] { return covey::sleep_for(2s); });
+        };
+        const auto started = co_await covey::move_on_after(
+            1s, [&] { return supervisor.start({.name = "b"}, slow); });
+        CHECK_FALSE(started.finished());
+        CHECK(support::elapsed() == 3s);
+        CHECK(supervisor.children().size() == 2);
+        CHECK(supervisor.children()[1].state == covey::child_state::stopped);
+        supervisor.stop_all();
     });
     CHECK(log.story() == lines{"0 start a.1", "0 ready a.1", "0 start b.1", "1 asked_to_stop b.1",
                                "1 cancelled b.1", "3 stopped b.1", "3 closing",
@@ -274,17 +260,13 @@ TEST_CASE("a cancelled start cancels the child and waits for it (SV7, SC3)") {
 
 TEST_CASE("a start that is cancelled before it begins starts nothing (SV7)") {
     support::witness log;
-    support::run_virtual([&]() -> covey::task<> {
-        co_await covey::with_supervisor(
-            observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
-                log.watch(supervisor);
-                co_await covey::with_cancel_scope([&](covey::cancel_scope& scope) -> covey::task<> {
-                    scope.cancel();
-                    co_await supervisor.start({}, support::obedient);
-                    FAIL("passed");
-                });
-                CHECK(supervisor.children().empty());
-            });
+    support::run_watched(log, observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
+        co_await covey::with_cancel_scope([&](covey::cancel_scope& scope) -> covey::task<> {
+            scope.cancel();
+            co_await supervisor.start({}, support::obedient);
+            FAIL("passed");
+        });
+        CHECK(supervisor.children().empty());
     });
     CHECK(log.story() == lines{"0 closing", "0 closed"});
 }
@@ -345,25 +327,21 @@ TEST_CASE("a start in a closing supervisor and after it throws closed_nursery_er
 
 TEST_CASE("who waits for a start when the supervisor closes is told so (SV12)") {
     support::witness log;
-    support::run_virtual([&]() -> covey::task<> {
-        co_await covey::with_supervisor(
-            observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
-                log.watch(supervisor);
-                bool refused = false;
-                co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
-                    nursery.start_soon([&]() -> covey::task<> {
-                        try {
-                            co_await supervisor.start({.name = "a"}, support::slow_start, 5s);
-                        } catch (const covey::closed_nursery_error&) {
-                            refused = true;
-                        }
-                    });
-                    co_await covey::sleep_for(1s);
-                    supervisor.stop_all();
-                });
-                CHECK(refused);
-                CHECK(support::elapsed() == 1s);
+    support::run_watched(log, observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
+        bool refused = false;
+        co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+            nursery.start_soon([&]() -> covey::task<> {
+                try {
+                    co_await supervisor.start({.name = "a"}, support::slow_start, 5s);
+                } catch (const covey::closed_nursery_error&) {
+                    refused = true;
+                }
             });
+            co_await covey::sleep_for(1s);
+            supervisor.stop_all();
+        });
+        CHECK(refused);
+        CHECK(support::elapsed() == 1s);
     });
     CHECK(log.story() == lines{"0 start a.1", "1 closing", "1 asked_to_stop a.1", "1 cancelled a.1",
                                "1 stopped a.1", "1 closed"});
@@ -396,16 +374,12 @@ TEST_CASE("a child that never becomes ready delays nobody else (SV8, SC11)") {
 
 TEST_CASE("a child may start others through a handle (SV8)") {
     support::witness log;
-    support::run_virtual([&]() -> covey::task<> {
-        co_await covey::with_supervisor(
-            observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
-                log.watch(supervisor);
-                co_await supervisor.start({.name = "a"}, [&]() -> covey::task<> {
-                    const auto handle = log.handle();
-                    co_await handle.start({.name = "b"}, support::returns_after, 1s);
-                    co_await covey::sleep_for(2s);
-                });
-            });
+    support::run_watched(log, observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
+        co_await supervisor.start({.name = "a"}, [&]() -> covey::task<> {
+            const auto handle = log.handle();
+            co_await handle.start({.name = "b"}, support::returns_after, 1s);
+            co_await covey::sleep_for(2s);
+        });
     });
     CHECK(log.story() == lines{"0 start a.1", "0 ready a.1", "0 start b.1", "0 ready b.1",
                                "1 completed b.1", "2 completed a.1", "2 closing", "2 closed"});

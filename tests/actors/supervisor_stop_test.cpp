@@ -26,15 +26,11 @@ template <class F, class... A>
 lines stopping(covey::child_options options, F fn, A... args) {
     support::witness log;
     options.name = "a";
-    support::run_virtual([&]() -> covey::task<> {
-        co_await covey::with_supervisor(
-            observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
-                log.watch(supervisor);
-                const auto id = co_await supervisor.start(options, fn, args...);
-                co_await covey::sleep_for(1s);
-                co_await supervisor.stop(id);
-                supervisor.stop_all();
-            });
+    support::run_watched(log, observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
+        const auto id = co_await supervisor.start(options, fn, args...);
+        co_await covey::sleep_for(1s);
+        co_await supervisor.stop(id);
+        supervisor.stop_all();
     });
     lines result = log.story_after(2);
     CHECK(result.size() > 2);
@@ -335,17 +331,13 @@ TEST_CASE("a child may stop another one, and its own parent's sibling (SV11)") {
 
 TEST_CASE("a cancelled stop goes on without its caller (SV11)") {
     support::witness log;
-    support::run_virtual([&]() -> covey::task<> {
-        co_await covey::with_supervisor(
-            observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
-                log.watch(supervisor);
-                const auto a = co_await supervisor.start({.name = "a"}, support::slow_stop, 2s);
-                const auto stopped = co_await covey::move_on_after(
-                    1s, [&]() -> covey::task<> { co_await supervisor.stop(a); });
-                CHECK_FALSE(stopped.finished());
-                CHECK(support::elapsed() == 1s);
-                co_await covey::sleep_for(4s);
-            });
+    support::run_watched(log, observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
+        const auto a = co_await supervisor.start({.name = "a"}, support::slow_stop, 2s);
+        const auto stopped = co_await covey::move_on_after(
+            1s, [&]() -> covey::task<> { co_await supervisor.stop(a); });
+        CHECK_FALSE(stopped.finished());
+        CHECK(support::elapsed() == 1s);
+        co_await covey::sleep_for(4s);
     });
     CHECK(log.story_after(2) ==
           lines{"0 asked_to_stop a.1", "2 stopped a.1", "5 closing", "5 closed"});
@@ -353,33 +345,29 @@ TEST_CASE("a cancelled stop goes on without its caller (SV11)") {
 
 TEST_CASE("several who stop one child all wait for its end, and a restart gives way (SV19)") {
     support::witness log;
-    support::run_virtual([&]() -> covey::task<> {
-        co_await covey::with_supervisor(
-            observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
-                log.watch(supervisor);
-                const auto a = co_await supervisor.start({.name = "a"}, support::slow_stop, 2s);
-                int ended = 0;
-                std::string what;
-                co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
-                    nursery.start_soon([&]() -> covey::task<> {
-                        try {
-                            co_await supervisor.restart(a);
-                        } catch (const covey::closed_nursery_error& error) {
-                            what = error.what();
-                        }
-                    });
-                    co_await covey::sleep_for(1s);
-                    for (int i = 0; i < 3; ++i) {
-                        nursery.start_soon([&]() -> covey::task<> {
-                            co_await supervisor.stop(a);
-                            CHECK(support::elapsed() == 2s);
-                            ++ended;
-                        });
-                    }
-                });
-                CHECK(ended == 3);
-                CHECK(what == "child 'a' ended for good instead of being restarted");
+    support::run_watched(log, observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
+        const auto a = co_await supervisor.start({.name = "a"}, support::slow_stop, 2s);
+        int ended = 0;
+        std::string what;
+        co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+            nursery.start_soon([&]() -> covey::task<> {
+                try {
+                    co_await supervisor.restart(a);
+                } catch (const covey::closed_nursery_error& error) {
+                    what = error.what();
+                }
             });
+            co_await covey::sleep_for(1s);
+            for (int i = 0; i < 3; ++i) {
+                nursery.start_soon([&]() -> covey::task<> {
+                    co_await supervisor.stop(a);
+                    CHECK(support::elapsed() == 2s);
+                    ++ended;
+                });
+            }
+        });
+        CHECK(ended == 3);
+        CHECK(what == "child 'a' ended for good instead of being restarted");
     });
     CHECK(log.story_after(2) ==
           lines{"0 asked_to_stop a.1", "2 stopped a.1", "2 closing", "2 closed"});
@@ -387,26 +375,22 @@ TEST_CASE("several who stop one child all wait for its end, and a restart gives 
 
 TEST_CASE("a child that is stopped before it is ready has not been started (SV19)") {
     support::witness log;
-    support::run_virtual([&]() -> covey::task<> {
-        co_await covey::with_supervisor(
-            observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
-                log.watch(supervisor);
-                std::string what;
-                co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
-                    nursery.start_soon([&]() -> covey::task<> {
-                        try {
-                            co_await supervisor.start({.name = "a", .grace = 1s},
-                                                      support::slow_start, 1000h);
-                        } catch (const covey::closed_nursery_error& error) {
-                            what = error.what();
-                        }
-                    });
-                    co_await covey::sleep_for(1s);
-                    co_await supervisor.stop(supervisor.children().at(0).id);
-                    CHECK(support::elapsed() == 2s);
-                });
-                CHECK(what == "child 'a' was stopped before it was ready");
+    support::run_watched(log, observed(), [&](covey::supervisor& supervisor) -> covey::task<> {
+        std::string what;
+        co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+            nursery.start_soon([&]() -> covey::task<> {
+                try {
+                    co_await supervisor.start({.name = "a", .grace = 1s}, support::slow_start,
+                                              1000h);
+                } catch (const covey::closed_nursery_error& error) {
+                    what = error.what();
+                }
             });
+            co_await covey::sleep_for(1s);
+            co_await supervisor.stop(supervisor.children().at(0).id);
+            CHECK(support::elapsed() == 2s);
+        });
+        CHECK(what == "child 'a' was stopped before it was ready");
     });
     CHECK(log.story() == lines{"0 start a.1", "1 asked_to_stop a.1", "2 cancelled a.1",
                                "2 stopped a.1", "2 closing", "2 closed"});

@@ -100,6 +100,19 @@ void with_supervised(covey::supervisor_options options, F body, std::uint64_t se
     });
 }
 
+// A run of body(supervisor) alone, whose supervisor is watched from the start; errors come out.
+template <class F>
+void run_watched(witness& log, covey::supervisor_options options, F body,
+                 std::uint64_t seed = default_seed) {
+    run_virtual(seed, [&]() -> covey::task<> {
+        co_await covey::with_supervisor(options,
+                                        [&](covey::supervisor& supervisor) -> covey::task<> {
+                                            log.watch(supervisor);
+                                            co_await body(supervisor);
+                                        });
+    });
+}
+
 // ---- Children
 
 // Until it is asked to stop.
