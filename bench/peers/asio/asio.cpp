@@ -43,9 +43,9 @@ class workloads {
         if (name == "w1")
             co_await round_trips(1'000'000);
         else if (name == "w2")
-            co_await one_to_one(5'000'000, 1024);
+            co_await many_to_one(1, 5'000'000, 1024);
         else if (name == "w2_64")
-            co_await one_to_one(5'000'000, 64);
+            co_await many_to_one(1, 5'000'000, 64);
         else if (name == "w3")
             co_await four_to_four(4'000'000);
         else if (name == "w4")
@@ -158,15 +158,15 @@ class workloads {
     }
 
     // w2
-    awaitable<void> one_to_one(u64 count, std::size_t capacity) {
+    awaitable<void> many_to_one(u64 senders, u64 each, std::size_t capacity) {
         channel values(executor_, capacity);
-        latch done(executor_, 1);
+        latch done(executor_, senders);
         const u64 begin = now();
-        start(&workloads::send_numbers, values, count, done);
+        for (u64 i = 0; i < senders; ++i) start(&workloads::send_numbers, values, each, done);
         u64 sum = 0;
-        for (u64 i = 0; i < count; ++i) sum += co_await receive(values);
-        bench::per_operation(begin, count);
-        bench::expect("sum", sum, bench::sum_below(count));
+        for (u64 i = 0; i < senders * each; ++i) sum += co_await receive(values);
+        bench::per_operation(begin, senders * each);
+        bench::expect("sum", sum, senders * bench::sum_below(each));
         co_await done.wait();
     }
 
@@ -340,16 +340,8 @@ class workloads {
 
     // w10
     awaitable<void> mailbox(u64 senders, u64 each) {
-        channel inbox(executor_, 1024);
-        latch done(executor_, senders);
-        const u64 begin = now();
-        for (u64 i = 0; i < senders; ++i) start(&workloads::send_numbers, inbox, each, done);
-        u64 sum = 0;
-        for (u64 i = 0; i < senders * each; ++i) sum += co_await receive(inbox);
-        bench::per_operation(begin, senders * each);
+        co_await many_to_one(senders, each, 1024);
         bench::metric("peak_bytes", bench::peak_bytes());
-        bench::expect("sum", sum, senders * bench::sum_below(each));
-        co_await done.wait();
     }
 
     // w11

@@ -4,8 +4,8 @@
 import asyncio
 import functools
 
-from measure import (cpu_ms, delays, lateness, main, metric, now, peak_bytes, per_operation,
-                     percentiles, resident_bytes, sum_below)  # fmt: skip
+from measure import (cpu_ms, delays, lateness, main, metric, now, peak_bytes, percentiles,
+                     resident_bytes, sum_below, timed)  # fmt: skip
 
 
 async def send_numbers(queue, count):
@@ -29,11 +29,10 @@ async def round_trips():
             await back.put(await there.get())
 
     task = asyncio.create_task(echo())
-    start = now()
-    for i in range(count):
-        await there.put(i)
-        assert await back.get() == i
-    per_operation(start, count)
+    with timed(count):
+        for i in range(count):
+            await there.put(i)
+            assert await back.get() == i
     task.cancel()
 
 
@@ -41,12 +40,11 @@ async def many_to_many(capacity, members):
     count = 200_000
     share = count // members
     queue = asyncio.Queue(capacity)
-    start = now()
-    async with asyncio.TaskGroup() as group:
-        for _ in range(members):
-            group.create_task(send_numbers(queue, share))
-        consumers = [group.create_task(receive_sum(queue, share)) for _ in range(members)]
-    per_operation(start, count)
+    with timed(count):
+        async with asyncio.TaskGroup() as group:
+            for _ in range(members):
+                group.create_task(send_numbers(queue, share))
+            consumers = [group.create_task(receive_sum(queue, share)) for _ in range(members)]
     assert sum(task.result() for task in consumers) == members * sum_below(share)
 
 
@@ -56,19 +54,17 @@ async def nothing():
 
 async def spawn_many():
     count = 100_000
-    start = now()
-    async with asyncio.TaskGroup() as group:
-        for _ in range(count):
-            group.create_task(nothing())
-    per_operation(start, count)
+    with timed(count):
+        async with asyncio.TaskGroup() as group:
+            for _ in range(count):
+                group.create_task(nothing())
 
 
 async def spawn_one_by_one():
     count = 100_000
-    start = now()
-    for _ in range(count):
-        await asyncio.create_task(nothing())
-    per_operation(start, count)
+    with timed(count):
+        for _ in range(count):
+            await asyncio.create_task(nothing())
 
 
 async def skynet(first, size):
@@ -79,9 +75,8 @@ async def skynet(first, size):
 
 
 async def skynet_tree():
-    start = now()
-    result = await skynet(0, 10_000)
-    per_operation(start, 11_111)
+    with timed(11_111):
+        result = await skynet(0, 10_000)
     assert result == sum_below(10_000)
 
 
@@ -96,10 +91,9 @@ async def ring():
         done.set_result(me)
 
     tasks = [asyncio.create_task(pass_on(me)) for me in range(size)]
-    start = now()
-    await links[0].put(hops)
-    last = await done
-    per_operation(start, hops)
+    with timed(hops):
+        await links[0].put(hops)
+        last = await done
     for task in tasks:
         task.cancel()
     assert last == hops % size
@@ -110,21 +104,19 @@ async def cancel_blocked():
     queue = asyncio.Queue()
     tasks = [asyncio.create_task(queue.get()) for _ in range(count)]
     await asyncio.sleep(0.2)
-    start = now()
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
-    per_operation(start, count)
+    with timed(count):
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
     assert all(task.cancelled() for task in tasks)
 
 
 async def arm_and_disarm():
     count = 50_000
-    start = now()
-    for _ in range(count):
-        async with asyncio.timeout(3600):
-            await asyncio.sleep(0)
-    per_operation(start, count)
+    with timed(count):
+        for _ in range(count):
+            async with asyncio.timeout(3600):
+                await asyncio.sleep(0)
 
 
 async def sleepers():
@@ -147,12 +139,11 @@ async def sleepers():
 async def mailbox():
     senders, each = 20, 10_000
     inbox = asyncio.Queue(1024)
-    start = now()
     async with asyncio.TaskGroup() as group:
-        for _ in range(senders):
-            group.create_task(send_numbers(inbox, each))
-        total = await receive_sum(inbox, senders * each)
-        per_operation(start, senders * each)
+        with timed(senders * each):
+            for _ in range(senders):
+                group.create_task(send_numbers(inbox, each))
+            total = await receive_sum(inbox, senders * each)
     metric("peak_bytes", peak_bytes())
     assert total == senders * sum_below(each)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSL-1.0
 """What the programs in Python share."""
 
+import contextlib
 import resource
 import sys
 import time
@@ -14,6 +15,14 @@ def metric(name, value):
 
 def per_operation(start, count, name="ns"):
     metric(name, (now() - start) / count)
+
+
+@contextlib.contextmanager
+def timed(count, name="ns"):
+    """What each of the block's operations takes, of which there are that many."""
+    start = now()
+    yield
+    per_operation(start, count, name)
 
 
 def percentiles(prefix, values):

@@ -6,7 +6,7 @@ import functools
 import trio
 
 from measure import (cpu_ms, delays, lateness, main, metric, now, peak_bytes, per_operation,
-                     percentiles, resident_bytes, sum_below)  # fmt: skip
+                     percentiles, resident_bytes, sum_below, timed)  # fmt: skip
 
 
 async def send_numbers(sender, count):
@@ -26,11 +26,10 @@ async def round_trips():
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(echo)
-        start = now()
-        for i in range(count):
-            await there.send(i)
-            assert await at_back.receive() == i
-        per_operation(start, count)
+        with timed(count):
+            for i in range(count):
+                await there.send(i)
+                assert await at_back.receive() == i
         there.close()
 
 
@@ -46,12 +45,11 @@ async def many_to_many(capacity, members):
                 mine += value
         sums.append(mine)
 
-    start = now()
-    async with trio.open_nursery() as nursery, sender, receiver:
-        for _ in range(members):
-            nursery.start_soon(send_numbers, sender.clone(), count // members)
-            nursery.start_soon(consume, receiver.clone())
-    per_operation(start, count)
+    with timed(count):
+        async with trio.open_nursery() as nursery, sender, receiver:
+            for _ in range(members):
+                nursery.start_soon(send_numbers, sender.clone(), count // members)
+                nursery.start_soon(consume, receiver.clone())
     assert sum(sums) == members * sum_below(count // members)
 
 
@@ -61,20 +59,18 @@ async def nothing():
 
 async def spawn_many():
     count = 50_000
-    start = now()
-    async with trio.open_nursery() as nursery:
-        for _ in range(count):
-            nursery.start_soon(nothing)
-    per_operation(start, count)
+    with timed(count):
+        async with trio.open_nursery() as nursery:
+            for _ in range(count):
+                nursery.start_soon(nothing)
 
 
 async def spawn_one_by_one():
     count = 20_000
-    start = now()
-    for _ in range(count):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(nothing)
-    per_operation(start, count)
+    with timed(count):
+        for _ in range(count):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(nothing)
 
 
 async def skynet(first, size, results):
@@ -90,9 +86,8 @@ async def skynet(first, size, results):
 
 async def skynet_tree():
     results = []
-    start = now()
-    await skynet(0, 10_000, results)
-    per_operation(start, 11_111)
+    with timed(11_111):
+        await skynet(0, 10_000, results)
     assert results == [sum_below(10_000)]
 
 
@@ -114,10 +109,9 @@ async def ring():
     async with trio.open_nursery() as nursery:
         for me in range(size):
             nursery.start_soon(pass_on, me)
-        start = now()
-        await links[0][0].send(hops)
-        await done.wait()
-        per_operation(start, hops)
+        with timed(hops):
+            await links[0][0].send(hops)
+            await done.wait()
         nursery.cancel_scope.cancel()
     assert last == hops % size
 
@@ -137,16 +131,14 @@ async def cancel_blocked():
 
 async def arm_and_disarm():
     count = 50_000
-    start = now()
-    for _ in range(count):
-        with trio.fail_after(3600):
-            await trio.lowlevel.checkpoint()
-    per_operation(start, count)
-    start = now()
-    for _ in range(count):
-        with trio.fail_after(3600):
-            pass
-    per_operation(start, count, "ns_ready_inner")
+    with timed(count):
+        for _ in range(count):
+            with trio.fail_after(3600):
+                await trio.lowlevel.checkpoint()
+    with timed(count, "ns_ready_inner"):
+        for _ in range(count):
+            with trio.fail_after(3600):
+                pass
 
 
 async def sleepers():
@@ -170,13 +162,12 @@ async def mailbox():
     senders, each = 20, 5_000
     sender, inbox = trio.open_memory_channel(1024)
     async with trio.open_nursery() as nursery:
-        start = now()
-        for _ in range(senders):
-            nursery.start_soon(send_numbers, sender.clone(), each)
-        total = 0
-        for _ in range(senders * each):
-            total += await inbox.receive()
-        per_operation(start, senders * each)
+        with timed(senders * each):
+            for _ in range(senders):
+                nursery.start_soon(send_numbers, sender.clone(), each)
+            total = 0
+            for _ in range(senders * each):
+                total += await inbox.receive()
     metric("peak_bytes", peak_bytes())
     assert total == senders * sum_below(each)
 
