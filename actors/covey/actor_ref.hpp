@@ -114,7 +114,7 @@ class actor_address {
     // through its shields. Idempotent; not a checkpoint; any thread. (SV11, SV28)
     void stop() const noexcept;
 
-    // Any thread. Cost: two locks.
+    // Any thread. Cost: two locks, and a walk over those who wait for room.
     [[nodiscard]] actor_statistics statistics() const;
 
     // Whether there is an actor to send to, be it alive or not.
