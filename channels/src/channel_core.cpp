@@ -220,7 +220,7 @@ void channel_core::buffer_locked(void* value, std::size_t limit) {
 
 inline void channel_core::push_locked(void* value) noexcept {
     buffer_.push(value);
-    peak_ = std::max(peak_, buffer_.count());
+    note_peak();
 }
 
 endpoint* channel_core::open_locked(endpoint* fresh) noexcept {
@@ -454,71 +454,6 @@ void channel_handle::throw_moved_from(const char* verb) {
     throw closed_resource_error(fmt::format(
         "{} on an end of a channel that was moved from; use the one that it was moved to", verb));
 }
-
-void channel_operation::count_at_once() noexcept {
-    endpoint_->add_reference();
-    node().holds_through = true;
-}
-
-// Before it starts, so the new one owes or holds what the old one did.
-channel_operation::channel_operation(channel_operation&& other) noexcept
-    : wait_operation(std::move(other)), endpoint_(std::exchange(other.endpoint_, nullptr)) {
-    node().holds_through = std::exchange(other.node().holds_through, false);
-}
-
-void channel_operation::let_go() noexcept {
-    if (endpoint_ == nullptr) return;
-    if (!node().holds_through) {
-        lowlevel::turn* now = lowlevel::this_turn();
-        if (now != nullptr && now->cancel_debt(*endpoint_)) return;
-    }
-    endpoint_->drop_reference();
-}
-
-void channel_operation::begin_counted(lowlevel::turn& now) noexcept {
-    if (!node().holds_through) node().holds_through = !now.cancel_debt(*endpoint_);
-    now.pay();
-}
-
-void channel_operation::count_before_start() noexcept {
-    if (!is_fresh() || node().holds_through) return;
-    if (lowlevel::turn* now = lowlevel::this_turn()) now->pay();
-    node().holds_through = true;
-}
-
-void channel_operation::lock() noexcept { core().lock().lock(); }
-
-void channel_operation::unlock() noexcept {
-    lowlevel::wait_node* served = std::exchange(served_, nullptr);
-    core().lock().unlock();
-    if (served != nullptr) served->wake();
-}
-
-bool send_operation_base::await_ready() { return start(*this); }
-
-bool send_operation_base::try_now() {
-    return (*endpoint_)
-        .core()
-        .decide_send_locked(*endpoint_, node(), room_for_dropped_, has_dropped_, served_);
-}
-
-void send_operation_base::link() noexcept { core().enter(node(), *endpoint_); }
-void send_operation_base::unlink() noexcept { core().leave(node()); }
-
-void send_operation_base::throw_not_sent() const { throw_unsent(core(), node().result); }
-
-bool receive_operation_base::await_ready() { return start(*this); }
-
-bool receive_operation_base::try_now() {
-    return core().decide_receive_locked(*endpoint_, node(), served_);
-}
-
-void receive_operation_base::link() noexcept { core().enter(node(), *endpoint_); }
-void receive_operation_base::unlink() noexcept { core().leave(node()); }
-
-void receive_operation_base::throw_closed_end() const { throw_closed(core(), "receive"); }
-
-void receive_operation_base::throw_ended() const { throw_end(core()); }
 
 // A value may be, or hold, an operation that this turn has made: it is counted before others get
 // it.

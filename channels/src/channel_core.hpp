@@ -5,6 +5,7 @@
 
 #include <covey/detail/channel_core.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <source_location>
 #include <string>
@@ -32,6 +33,26 @@ class channel_core {
 
     enum class sent { yes, would_block, closed, broken, full };
     enum class received { yes, would_block, closed, ended };
+
+    // What nearly always happens, without a call: a word, nobody waits, there is room or a value.
+    // False: nothing was done.
+    [[nodiscard]] bool send_word_locked(const endpoint& through, const void* value) noexcept {
+        const bool is_usual = receivers_.empty() && has_room() && buffer_.has_storage() &&
+                              !through.closed_ && open_receivers_ != 0 && type_.is_word;
+        if (!is_usual) [[unlikely]]
+            return false;
+        buffer_.push_word(value);
+        note_peak();
+        return true;
+    }
+    [[nodiscard]] bool receive_word_locked(const endpoint& through, void* slot) noexcept {
+        const bool is_usual =
+            buffer_.count() > 1 && senders_.empty() && !through.closed_ && type_.is_word;
+        if (!is_usual) [[unlikely]]
+            return false;
+        buffer_.pop_word(slot);
+        return true;
+    }
 
     // A value that drop_oldest pushed out goes to `dropped`; who was served, to `served`.
     struct send_request {
@@ -108,6 +129,7 @@ class channel_core {
     [[nodiscard]] bool has_room() const noexcept { return buffer_.count() < capacity_; }
     void buffer_locked(void* value, std::size_t limit);
     void push_locked(void* value) noexcept;
+    void note_peak() noexcept { peak_ = std::max(peak_, buffer_.count()); }
     [[nodiscard]] lowlevel::wait_node* admit_sender_locked() noexcept;
     void end_waits_locked(lowlevel::wait_list& waiting, const endpoint* only_through,
                           lowlevel::wait_result result, lowlevel::wake_list& woken) noexcept;

@@ -5,6 +5,7 @@
 #include <covey/lowlevel/assert.hpp>
 
 #include <cstddef>
+#include <cstring>
 
 namespace covey::detail {
 
@@ -45,6 +46,17 @@ class ring {
         if (--count_ == 0) [[unlikely]]
             give_back_large_storage();
     }
+    // The same for words, without a call. Only the last one may leave a large storage behind, and
+    // isn't popped so.
+    void push_word(const void* value) noexcept {
+        std::memcpy(word_place(count_), value, 8);
+        ++count_;
+    }
+    void pop_word(void* to) noexcept {
+        std::memcpy(to, word_place(0), 8);
+        first_ = first_ + 1 == slots_ ? 0 : first_ + 1;
+        --count_;
+    }
     // Moves the oldest one to the end, as the newest.
     void rotate() noexcept;
 
@@ -56,6 +68,10 @@ class ring {
         std::size_t at = first_ + index;
         if (at >= slots_) at -= slots_;
         return storage_ + at * type_->size;
+    }
+    [[nodiscard]] void* word_place(std::size_t index) const noexcept {
+        const std::size_t at = first_ + index;
+        return storage_ + (at >= slots_ ? at - slots_ : at) * 8;
     }
     void grow(std::size_t limit);
     void give_back_large_storage() noexcept;

@@ -183,32 +183,46 @@ class channel_operation : public lowlevel::wait_operation {
     }
 
     void begin(lowlevel::turn& now) noexcept {
-        if (now.owed == endpoint_ && !node().holds_through) [[likely]]
+        if (now.owed == used() && !node().holds_through) [[likely]]
             now.owed = nullptr;
         else
             begin_counted(now);
     }
+    // In place of start(). In the source file: nobody else calls it.
+    template <class Operation>
+    [[nodiscard]] bool start_as_usual(Operation& operation);
     void lock() noexcept final;
     void unlock() noexcept final;  // and wakes whom the operation has served
     static constexpr bool is_interruptible() noexcept { return true; }
 
-    [[nodiscard]] channel_core& core() const noexcept { return endpoint_->core(); }
+    [[nodiscard]] channel_core& core() const noexcept { return used()->core(); }
+    // The end that it goes through; null: moved from.
+    [[nodiscard]] endpoint* used() const noexcept { return static_cast<endpoint*>(node().through); }
     // For one that uses its end after a value has come.
     void count_before_start() noexcept;
 
-    endpoint* endpoint_;  // null: moved from
-    lowlevel::wait_node* served_ = nullptr;
+    lowlevel::wait_node* served_;  // once the lock is held
 
  private:
     channel_operation(const lowlevel::wait_traits& traits, endpoint& used,
                       lowlevel::turn* now) noexcept
-        : wait_operation(traits), endpoint_(&used) {
+        : wait_operation(traits) {
+        node().through = &used;
         if (now != nullptr) [[likely]]
             now->owe(used);
         else
             count_at_once();
     }
 
+    // What it keeps is owed by this very turn, and nothing is to be noted or to yield.
+    [[nodiscard]] bool is_usual_start(const lowlevel::turn* now) const noexcept {
+        return now != nullptr && now->owed == used() && !node().holds_through &&
+               wait_operation::is_usual_start(*now);
+    }
+    void begin_as_usual(lowlevel::turn& now) noexcept {
+        now.owed = nullptr;
+        wait_operation::begin_as_usual();
+    }
     void count_at_once() noexcept;
     void begin_counted(lowlevel::turn& now) noexcept;
     void let_go() noexcept;
@@ -239,8 +253,10 @@ class send_operation_base : public channel_operation {
     [[nodiscard]] bool has_dropped() const noexcept { return has_dropped_; }
 
  private:
+    friend class channel_operation;
     friend class lowlevel::wait_operation;
 
+    [[nodiscard]] bool try_word(channel_core& channel, endpoint& through) noexcept;
     bool try_now() final;
     void link() noexcept final;
     void unlink() noexcept final;
@@ -268,9 +284,11 @@ class receive_operation_base : public channel_operation {
     [[noreturn]] void throw_ended() const;
 
  private:
+    friend class channel_operation;
     friend class lowlevel::wait_operation;
 
     [[noreturn]] void throw_closed_end() const;
+    [[nodiscard]] bool try_word(channel_core& channel, endpoint& through) noexcept;
     bool try_now() final;
     void link() noexcept final;
     void unlink() noexcept final;

@@ -52,7 +52,7 @@ template <class T, class Start>
 bool with_room_for_dropped(Start start) {
     value_slot<T> dropped;
     const auto [result, has_dropped] = start(dropped.place());
-    if (has_dropped) dropped.destroy();
+    if (!std::is_trivially_destructible_v<T> && has_dropped) dropped.destroy();
     return result;
 }
 
@@ -184,7 +184,7 @@ class [[nodiscard]] receive_many_operation final : public receiving<T> {
         } catch (...) {  // then there is room for one value, which is enough
         }
         const std::size_t room = values_.capacity();
-        receive_available(*this->endpoint_, (most_ < room ? most_ : room) - 1, &values_,
+        receive_available(*this->used(), (most_ < room ? most_ : room) - 1, &values_,
                           [](void* context, void* value) noexcept {
                               static_cast<std::vector<T>*>(context)->push_back(
                                   std::move(*static_cast<T*>(value)));

@@ -192,8 +192,8 @@ class wait_node : public list_hook {
     waiter* who;
     wait_operation* operation;  // what the word is armed with: the node's own, or a select
     void* through;              // the handle that was used, where handles matter
+    void* slot;                 // where a value is put or found, if one is
 
-    void* slot = nullptr;  // where a value is put or found
     wait_result result = wait_result::done;
     bool holds_through = false;  // counted for this node, and its owner lets go of it
 
@@ -260,9 +260,9 @@ class wait_operation : private wait_node {
 
  protected:
     explicit wait_operation(const wait_traits& traits) noexcept : traits_(&traits) {}
-    wait_operation(wait_operation&& other) noexcept : wait_node(), traits_(other.traits_) {
+    wait_operation(wait_operation&& other) noexcept
+        : wait_node(), step_(other.step_), traits_(other.traits_) {
         COVEY_ASSERT(!other.is_linked(), "an operation is moved while it waits");
-        step_ = other.step_;
         other.step_ = step::moved;
     }
     virtual ~wait_operation() = default;
@@ -271,6 +271,17 @@ class wait_operation : private wait_node {
     // defined, makes no virtual call on its way.
     template <class Steps>
     [[nodiscard]] bool start(Steps& steps);
+    // The rest of it, with the lock held.
+    template <class Steps>
+    [[nodiscard]] bool start_locked(Steps& steps, turn& now);
+
+    // Nothing but the state of the object can keep it from being over at once, without a yield.
+    [[nodiscard]] bool is_usual_start(const turn& now) const noexcept {
+        return now.who != nullptr && now.budget != 0 && now.checkpoints_seen == nullptr &&
+               step_ == step::fresh;
+    }
+    // What start() does before it locks, for such a one.
+    void begin_as_usual() noexcept { step_ = step::begun; }
 
     // The task has begun to await it: what the turn owes is paid before others may see the task.
     void begin(turn& now) noexcept { now.pay(); }
@@ -302,8 +313,8 @@ class wait_operation : private wait_node {
     [[nodiscard]] bool decided(turn& now) noexcept;
     void suspend(detail::promise_base& frame) noexcept;
 
+    step step_ = step::fresh;  // first: it fits behind the node's last byte
     const wait_traits* traits_;
-    step step_ = step::fresh;
 };
 
 template <class Steps>
@@ -313,26 +324,30 @@ bool wait_operation::start(Steps& steps) {
         refuse_to_start();
     step_ = step::begun;
     steps.begin(*now);
-    const bool interruptible = steps.is_interruptible();
-    if (interruptible) now->note_checkpoint(seen_cancel_point);
-
     steps.lock();
+    return start_locked(steps, *now);
+}
+
+template <class Steps>
+bool wait_operation::start_locked(Steps& steps, turn& now) {
+    const bool interruptible = steps.is_interruptible();
+    if (interruptible) now.note_checkpoint(seen_cancel_point);
     // Under the lock: whatever is offered after a cancel() has returned comes through this lock
     // too, so it can't be taken by a task that looked before that.
-    if (interruptible && now->who->word.is_cancelled()) {
+    if (interruptible && now.who->word.is_cancelled()) {
         steps.unlock();
         return refused();
     }
     try {
         if (steps.try_now()) {
             steps.unlock();
-            return decided(*now);
+            return decided(now);
         }
     } catch (...) {
         steps.unlock();
         throw;
     }
-    who = now->who;
+    who = now.who;
     operation = this;
     steps.link();
     if (interruptible && !who->word.arm(*this)) {

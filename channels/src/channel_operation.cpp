@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Sending and receiving as a task awaits them: what channel_core decides, and the wait for it.
+
+#include "channel_core.hpp"
+
+#include <utility>
+
+namespace covey::detail {
+
+void channel_operation::count_at_once() noexcept {
+    used()->add_reference();
+    node().holds_through = true;
+}
+
+// Before it starts, so the new one owes or holds what the old one did.
+channel_operation::channel_operation(channel_operation&& other) noexcept
+    : wait_operation(std::move(other)) {
+    node().through = std::exchange(other.node().through, nullptr);
+    node().holds_through = std::exchange(other.node().holds_through, false);
+}
+
+void channel_operation::let_go() noexcept {
+    if (used() == nullptr) return;
+    if (!node().holds_through) {
+        lowlevel::turn* now = lowlevel::this_turn();
+        if (now != nullptr && now->cancel_debt(*used())) return;
+    }
+    used()->drop_reference();
+}
+
+void channel_operation::begin_counted(lowlevel::turn& now) noexcept {
+    if (!node().holds_through) node().holds_through = !now.cancel_debt(*used());
+    now.pay();
+}
+
+void channel_operation::count_before_start() noexcept {
+    if (!is_fresh() || node().holds_through) return;
+    if (lowlevel::turn* now = lowlevel::this_turn()) now->pay();
+    node().holds_through = true;
+}
+
+void channel_operation::lock() noexcept {
+    core().lock().lock();
+    served_ = nullptr;
+}
+
+void channel_operation::unlock() noexcept {
+    lowlevel::wait_node* served = std::exchange(served_, nullptr);
+    core().lock().unlock();
+    if (served != nullptr) served->wake();
+}
+
+// First what nearly always happens, in a leaf: nothing is called, so nothing is saved.
+template <class Operation>
+inline bool channel_operation::start_as_usual(Operation& operation) {
+    lowlevel::turn* const now = lowlevel::turn_of_thread;
+    if (!is_usual_start(now)) [[unlikely]]
+        return start(operation);
+    endpoint& through = *used();
+    channel_core& channel = through.core();
+    if (!channel.lock().try_lock()) [[unlikely]]
+        return start(operation);
+    begin_as_usual(*now);
+    if (now->who->word.is_cancelled() || !operation.try_word(channel, through)) [[unlikely]] {
+        served_ = nullptr;
+        return start_locked(operation, *now);
+    }
+    channel.lock().unlock();
+    --now->budget;
+    return true;
+}
+
+bool send_operation_base::await_ready() { return start_as_usual(*this); }
+
+bool send_operation_base::try_word(channel_core& channel, endpoint& through) noexcept {
+    return channel.send_word_locked(through, node().slot);
+}
+
+bool send_operation_base::try_now() {
+    return core().decide_send_locked(*used(), node(), room_for_dropped_, has_dropped_, served_);
+}
+
+void send_operation_base::link() noexcept { core().enter(node(), *used()); }
+void send_operation_base::unlink() noexcept { core().leave(node()); }
+
+void send_operation_base::throw_not_sent() const { throw_unsent(core(), node().result); }
+
+bool receive_operation_base::await_ready() { return start_as_usual(*this); }
+
+bool receive_operation_base::try_word(channel_core& channel, endpoint& through) noexcept {
+    return channel.receive_word_locked(through, node().slot);
+}
+
+bool receive_operation_base::try_now() {
+    return core().decide_receive_locked(*used(), node(), served_);
+}
+
+void receive_operation_base::link() noexcept { core().enter(node(), *used()); }
+void receive_operation_base::unlink() noexcept { core().leave(node()); }
+
+void receive_operation_base::throw_closed_end() const { throw_closed(core(), "receive"); }
+
+void receive_operation_base::throw_ended() const { throw_end(core()); }
+
+}  // namespace covey::detail
