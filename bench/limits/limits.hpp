@@ -69,4 +69,6 @@ void exceptions();      // exceptions.cpp
 void echo_server();     // echo_server.cpp: w15
 void count_words();     // words.cpp
 
+void shared_work(int threads);  // shared_work.cpp: w4
+
 }  // namespace limits

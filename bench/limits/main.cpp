@@ -6,15 +6,33 @@
 #include "limits.hpp"
 
 #include <cstdio>
+#include <cstdlib>
 #include <utility>
+
+namespace {
+
+template <void (*Run)()>
+void of_the_machine(int /*threads*/) {
+    Run();
+}
+
+}  // namespace
 
 int main(int count, char** words) {
     using namespace limits;
-    static constexpr std::pair<std::string_view, void (*)()> workloads[] = {
-        {"lim_atomics", atomics}, {"lim_c2c", cache_lines}, {"lim_futex", wake_ups},
-        {"lim_coro", coroutines}, {"lim_call", calls},      {"lim_alloc", allocation},
-        {"lim_ring", rings},      {"lim_exc", exceptions},  {"w14", wake_from_idle},
-        {"w15", echo_server},     {"words", count_words},
+    static constexpr std::pair<std::string_view, void (*)(int threads)> workloads[] = {
+        {"lim_atomics", of_the_machine<atomics>},
+        {"lim_c2c", of_the_machine<cache_lines>},
+        {"lim_futex", of_the_machine<wake_ups>},
+        {"lim_coro", of_the_machine<coroutines>},
+        {"lim_call", of_the_machine<calls>},
+        {"lim_alloc", of_the_machine<allocation>},
+        {"lim_ring", of_the_machine<rings>},
+        {"lim_exc", of_the_machine<exceptions>},
+        {"w4", shared_work},
+        {"w14", of_the_machine<wake_from_idle>},
+        {"w15", of_the_machine<echo_server>},
+        {"words", of_the_machine<count_words>},
     };
     if (count < 3) {
         std::fprintf(stderr, "usage: limits WORKLOAD THREADS\n");
@@ -22,7 +40,7 @@ int main(int count, char** words) {
     }
     for (const auto& [name, run] : workloads) {
         if (name != words[1]) continue;
-        run();
+        run(std::atoi(words[2]));
         return 0;
     }
     bench::unsupported();
