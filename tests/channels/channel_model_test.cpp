@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
-// Random programs on one worker against a model that is plainly right: a deque, two queues of those
-// who wait, and the close matrix. After every step each operation, and every figure of the
-// statistics, has to be what the model says. A failure prints the whole program.
+// Random programs on one worker against a model that is plainly right (model/channel_model.hpp).
+// After every step each operation, and every figure of the statistics, has to be what the model
+// says. A failure prints the whole program.
+#include "model/channel_model.hpp"
+
 #include "support/catch.hpp"
 #include "support/channel_ways.hpp"
 #include "support/race.hpp"
@@ -10,8 +12,6 @@
 #include <covey/channel.hpp>
 #include <covey/nursery.hpp>
 
-#include <algorithm>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,69 +25,25 @@ namespace {
 
 constexpr std::size_t unbounded = static_cast<std::size_t>(-1);
 
-// What a channel is, without a single pointer.
+// The model of one channel, whose ends have their place among those of their side.
 class channel_model {
  public:
-    channel_model(std::size_t capacity, covey::overflow policy)
-        : capacity_(capacity), policy_(policy) {}
+    channel_model(std::size_t capacity, covey::overflow policy) {
+        const auto [tx, rx] = all_.open(capacity, policy);
+        tx_.push_back(tx);
+        rx_.push_back(rx);
+    }
 
-    std::vector<bool> tx_open{true}, rx_open{true};
     std::vector<std::string> outcomes;  // of the operations that were started; "waits"
 
-    // "sent", "full", "closed", "broken"; "would block" where try_send gives false.
-    std::string try_send(std::size_t handle, int value) {
-        if (!tx_open[handle]) return "closed";
-        if (count(rx_open) == 0) return "broken";
-        if (!receivers_.empty()) {
-            outcomes[receivers_.front().operation] = "got " + std::to_string(value);
-            receivers_.pop_front();
-            return "sent";
-        }
-        if (buffer_.size() < capacity_) {
-            buffer_.push_back(value);
-            peak_ = std::max(peak_, buffer_.size());
-            return "sent";
-        }
-        switch (policy_) {
-            case covey::overflow::block: return "would block";
-            case covey::overflow::fail: return "full";
-            case covey::overflow::drop_newest: break;
-            case covey::overflow::drop_oldest:
-                if (capacity_ == 0) break;
-                buffer_.pop_front();
-                buffer_.push_back(value);
-                break;
-        }
-        ++dropped_;
-        return "sent";
-    }
-    // "got 5", "would block", "closed", "end".
-    std::string try_receive(std::size_t handle) {
-        if (!rx_open[handle]) return "closed";
-        if (!senders_.empty()) {  // the buffer is full then, or there is none
-            buffer_.push_back(senders_.front().value);
-            outcomes[senders_.front().operation] = "sent";
-            senders_.pop_front();
-        }
-        if (!buffer_.empty()) {
-            const int value = buffer_.front();
-            buffer_.pop_front();
-            return "got " + std::to_string(value);
-        }
-        return count(tx_open) == 0 ? "end" : "would block";
-    }
-    void start_send(std::size_t handle, int value) {
-        const std::string now = try_send(handle, value);
-        outcomes.push_back(now == "would block" ? "waits" : now);
-        if (now == "would block") senders_.push_back({outcomes.size() - 1, handle, value});
-    }
-    void start_receive(std::size_t handle) {
-        const std::string now = try_receive(handle);
-        outcomes.push_back(now == "would block" ? "waits" : now);
-        if (now == "would block") receivers_.push_back({outcomes.size() - 1, handle, 0});
-    }
+    [[nodiscard]] bool tx_open(std::size_t handle) const { return all_.is_open(tx_[handle]); }
+    [[nodiscard]] bool rx_open(std::size_t handle) const { return all_.is_open(rx_[handle]); }
+    std::string try_send(std::size_t handle, int value) { return at_once({tx_[handle], value}); }
+    std::string try_receive(std::size_t handle) { return at_once({rx_[handle]}); }
+    void start_send(std::size_t handle, int value) { start({tx_[handle], value}); }
+    void start_receive(std::size_t handle) { start({rx_[handle]}); }
     [[nodiscard]] bool would_wait_to_receive(std::size_t handle) const {
-        return rx_open[handle] && senders_.empty() && buffer_.empty() && count(tx_open) != 0;
+        return all_.look({rx_[handle]}).what == model::outcome::kind::waits;
     }
     void start_receive_many(std::size_t handle, std::size_t max) {
         std::string all = try_receive(handle);
@@ -99,52 +55,43 @@ class channel_model {
         outcomes.push_back(all);
     }
     void cancel(std::size_t operation) {
-        const auto is_it = [operation](const waiting& each) { return each.operation == operation; };
-        std::erase_if(senders_, is_it);
-        std::erase_if(receivers_, is_it);
+        all_.cancel(operation);
+        all_.finished.clear();  // it goes on waiting for ever
     }
-    void close_tx(std::size_t handle) {
-        if (!tx_open[handle]) return;
-        tx_open[handle] = false;
-        end_waits(senders_, handle, "closed");
-        if (count(tx_open) == 0) end_waits(receivers_, std::nullopt, "end");
-    }
-    void close_rx(std::size_t handle) {
-        if (!rx_open[handle]) return;
-        rx_open[handle] = false;
-        end_waits(receivers_, handle, "closed");
-        if (count(rx_open) != 0) return;
-        end_waits(senders_, std::nullopt, "broken");
-        buffer_.clear();
-    }
-    [[nodiscard]] covey::channel_statistics statistics() const {
-        return {buffer_.size(),  capacity_,         count(tx_open), count(rx_open),
-                senders_.size(), receivers_.size(), peak_,          dropped_};
-    }
+    void clone_tx(std::size_t handle) { clone(tx_, handle); }
+    void clone_rx(std::size_t handle) { clone(rx_, handle); }
+    void close_tx(std::size_t handle) { close(tx_[handle]); }
+    void close_rx(std::size_t handle) { close(rx_[handle]); }
+    [[nodiscard]] covey::channel_statistics statistics() const { return all_.statistics(0); }
 
  private:
-    struct waiting {
-        std::size_t operation, handle;
-        int value;
-    };
-
-    static std::size_t count(const std::vector<bool>& open) {
-        return static_cast<std::size_t>(std::count(open.begin(), open.end(), true));
+    std::string at_once(const model::use& wanted) {
+        const model::outcome now = all_.take_effect(wanted);
+        settle();
+        return now.what == model::outcome::kind::waits ? "would block" : to_string(now);
     }
-    void end_waits(std::deque<waiting>& queue, std::optional<std::size_t> handle,
-                   const char* outcome) {
-        std::erase_if(queue, [&](const waiting& each) {
-            if (handle && each.handle != *handle) return false;
-            outcomes[each.operation] = outcome;
-            return true;
-        });
+    void start(const model::use& wanted) {
+        const model::outcome now = all_.take_effect(wanted);
+        settle();
+        outcomes.push_back(to_string(now));
+        if (now.what == model::outcome::kind::waits) all_.wait(outcomes.size() - 1, 0, wanted);
+    }
+    void clone(std::vector<std::size_t>& ends, std::size_t handle) {
+        const std::size_t fresh = all_.count_ends();
+        static_cast<void>(all_.clone(ends[handle], fresh));
+        ends.push_back(fresh);
+    }
+    void close(std::size_t end) {
+        all_.close(end);
+        settle();
+    }
+    void settle() {
+        for (const auto& [operation, how] : std::exchange(all_.finished, {}))
+            outcomes[operation] = to_string(how);
     }
 
-    std::size_t capacity_;
-    covey::overflow policy_;
-    std::deque<int> buffer_;
-    std::deque<waiting> senders_, receivers_;
-    std::size_t peak_ = 0, dropped_ = 0;
+    model::channels all_;
+    std::vector<std::size_t> tx_, rx_;
 };
 
 using value_type = std::unique_ptr<int>;
@@ -286,19 +233,19 @@ class program {
             }
             case 2:
             case 3: {
-                if (!model_.tx_open[tx]) return;
+                if (!model_.tx_open(tx)) return;
                 write("clone tx" + std::to_string(tx));
                 tx_.push_back(std::make_unique<covey::send_channel<value_type>>(tx_[tx]->clone()));
-                model_.tx_open.push_back(true);
+                model_.clone_tx(tx);
                 return;
             }
             case 4:
             case 5: {
-                if (!model_.rx_open[rx]) return;
+                if (!model_.rx_open(rx)) return;
                 write("clone rx" + std::to_string(rx));
                 rx_.push_back(
                     std::make_unique<covey::receive_channel<value_type>>(rx_[rx]->clone()));
-                model_.rx_open.push_back(true);
+                model_.clone_rx(rx);
                 return;
             }
             case 6:
@@ -333,7 +280,7 @@ class program {
 
     void drain() {
         for (std::size_t rx = 0; rx < rx_.size(); ++rx) {
-            if (!model_.rx_open[rx]) continue;
+            if (!model_.rx_open(rx)) continue;
             for (;;) {
                 const std::string expected = model_.try_receive(rx);
                 require_equal(try_receive(*rx_[rx]), expected);

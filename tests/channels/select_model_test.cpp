@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
-// Random programs of selects on one worker against a model that is plainly right: each channel a
-// deque and two queues of those who wait. Where several cases are ready, any of them is right, and
+// Random programs of selects on one worker against a model that is plainly right
+// (model/channel_model.hpp). Where several cases are ready, any of them is right, and
 // the model follows. After every step each operation, its values, and the statistics have to be
 // what the model says. A failure prints the whole program.
+#include "model/channel_model.hpp"
 #include "support/catch.hpp"
 #include "support/race.hpp"
 #include "support/run_virtual.hpp"
@@ -10,9 +11,7 @@
 #include <covey/nursery.hpp>
 #include <covey/select.hpp>
 
-#include <algorithm>
 #include <array>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,115 +36,71 @@ struct one_case {
 };
 using plan = std::array<one_case, cases>;
 
-class model {
+// Several channels, each with one end of either kind, and selects on them.
+class select_model {
  public:
-    explicit model(const std::array<std::size_t, channels>& capacities) {
-        for (std::size_t i = 0; i < channels; ++i) all_[i].capacity = capacities[i];
+    explicit select_model(const std::array<std::size_t, channels>& capacities) {
+        for (const std::size_t capacity : capacities)
+            ends_.push_back(all_.open(capacity, covey::overflow::block));
     }
 
     std::vector<std::string> outcomes;  // "waits", "0 sent", "2 got 5", "1 end", "closed", ...
 
-    // What a case would give at once; nothing: it would wait.
-    [[nodiscard]] std::optional<std::string> now(const one_case& each, std::size_t number) const {
-        const channel& on = all_[each.channel];
-        const std::string place = std::to_string(number);
-        if (each.sends) {
-            if (!on.tx_open) return "closed";
-            if (!on.rx_open) return "broken";
-            if (on.receivers.empty() && on.buffer.size() >= on.capacity) return std::nullopt;
-            return place + " sent";
-        }
-        if (!on.rx_open) return "closed";
-        if (!on.buffer.empty()) return place + " got " + std::to_string(on.buffer.front());
-        if (!on.senders.empty()) return place + " got " + std::to_string(on.senders.front().value);
-        if (!on.tx_open) return place + " end";
-        return std::nullopt;
-    }
     // A select was started, and this was seen of it. False: it can't be.
     bool start(const plan& wanted, bool has_otherwise, const std::string& seen) {
         bool any = false;
         for (std::size_t i = 0; i < cases; ++i) {
             if (!wanted[i].is_on) continue;
-            const std::optional<std::string> here = now(wanted[i], i);
-            any = any || here.has_value();
-            if (here != seen) continue;
+            const outcome now = all_.look(use_of(wanted[i]));
+            if (now.what == outcome::kind::waits) continue;
+            any = true;
+            if (text_of(now, i) != seen) continue;
+            static_cast<void>(all_.take_effect(use_of(wanted[i])));
+            settle();
             outcomes.push_back(seen);
-            take_effect(wanted[i]);
             return true;
         }
         if (any || seen != (has_otherwise ? "nothing" : "waits")) return false;
         outcomes.push_back(seen);
         if (has_otherwise) return true;
-        for (std::size_t i = 0; i < cases; ++i) {
-            if (!wanted[i].is_on) continue;
-            channel& on = all_[wanted[i].channel];
-            (wanted[i].sends ? on.senders : on.receivers)
-                .push_back({outcomes.size() - 1, i, wanted[i].value});
-        }
+        for (std::size_t i = 0; i < cases; ++i)
+            if (wanted[i].is_on) all_.wait(outcomes.size() - 1, i, use_of(wanted[i]));
         return true;
     }
-    void cancel(std::size_t operation) { leave(operation); }
-    void close_tx(std::size_t number) {
-        channel& on = all_[number];
-        if (!std::exchange(on.tx_open, false)) return;
-        while (!on.senders.empty()) finish(on.senders.front(), "closed");
-        while (!on.receivers.empty()) finish(on.receivers.front(), "end");
+    void cancel(std::size_t operation) {
+        all_.cancel(operation);
+        all_.finished.clear();  // it goes on waiting for ever
     }
-    void close_rx(std::size_t number) {
-        channel& on = all_[number];
-        if (!std::exchange(on.rx_open, false)) return;
-        while (!on.receivers.empty()) finish(on.receivers.front(), "closed");
-        while (!on.senders.empty()) finish(on.senders.front(), "broken");
-        on.buffer.clear();
-    }
+    void close_tx(std::size_t number) { close(ends_[number].first); }
+    void close_rx(std::size_t number) { close(ends_[number].second); }
     [[nodiscard]] std::array<std::size_t, 3> figures(std::size_t number) const {
-        const channel& on = all_[number];
-        return {on.buffer.size(), on.senders.size(), on.receivers.size()};
+        const covey::channel_statistics now = all_.statistics(number);
+        return {now.current_buffer_used, now.tasks_waiting_send, now.tasks_waiting_receive};
     }
 
  private:
-    struct waiter {
-        std::size_t operation, number;
-        int value;
-    };
-    struct channel {
-        std::size_t capacity = 0;
-        std::deque<int> buffer;
-        std::deque<waiter> senders, receivers;
-        bool tx_open = true, rx_open = true;
-    };
+    using outcome = model::outcome;
 
-    void take_effect(const one_case& each) {
-        channel& on = all_[each.channel];
-        if (!on.tx_open && each.sends) return;
-        if (!on.rx_open) return;
-        if (each.sends) {
-            if (on.receivers.empty())
-                on.buffer.push_back(each.value);
-            else
-                finish(on.receivers.front(), "got " + std::to_string(each.value));
-            return;
-        }
-        if (!on.senders.empty()) {
-            on.buffer.push_back(on.senders.front().value);
-            finish(on.senders.front(), "sent");
-        }
-        if (!on.buffer.empty()) on.buffer.pop_front();
+    [[nodiscard]] model::use use_of(const one_case& each) const {
+        const auto& [tx, rx] = ends_[each.channel];
+        return {each.sends ? tx : rx, each.value};
     }
-    void finish(const waiter who, const std::string& how) {
-        const bool is_error = how == "closed" || how == "broken";
-        outcomes[who.operation] = is_error ? how : std::to_string(who.number) + " " + how;
-        leave(who.operation);
+    static std::string text_of(const outcome& how, std::size_t place) {
+        const bool is_error =
+            how.what == outcome::kind::closed || how.what == outcome::kind::broken;
+        return is_error ? to_string(how) : std::to_string(place) + " " + to_string(how);
     }
-    void leave(std::size_t operation) {
-        const auto is_it = [operation](const waiter& each) { return each.operation == operation; };
-        for (channel& each : all_) {
-            std::erase_if(each.senders, is_it);
-            std::erase_if(each.receivers, is_it);
-        }
+    void close(std::size_t end) {
+        all_.close(end);
+        settle();
+    }
+    void settle() {
+        for (const auto& [operation, how] : std::exchange(all_.finished, {}))
+            outcomes[operation] = text_of(how, how.place);
     }
 
-    std::array<channel, channels> all_;
+    model::channels all_;
+    std::vector<std::pair<std::size_t, std::size_t>> ends_;
 };
 
 using box = std::unique_ptr<int>;
@@ -284,7 +239,7 @@ class program {
     }
 
     support::dice random_;
-    model model_;
+    select_model model_;
     std::vector<covey::send_channel<box>> tx_;
     std::vector<covey::receive_channel<box>> rx_;
     std::vector<std::unique_ptr<operation>> operations_;

@@ -4,6 +4,8 @@
 // What the `*_mt` tests use to let cancellations meet completions: random delays, ordinary threads
 // beside the run, and a number of rounds that COVEY_RACE_FACTOR=n multiplies for a long night.
 
+#include "support/dice.hpp"
+#include "support/faults.hpp"
 #include "support/run_virtual.hpp"
 
 #include <covey/event.hpp>
@@ -16,10 +18,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -32,22 +32,6 @@ inline std::size_t rounds(std::size_t committed) {
     return factor == nullptr ? committed : committed * std::strtoull(factor, nullptr, 10);
 }
 
-// Small random numbers, repeatable: splitmix64.
-class dice {
- public:
-    explicit dice(std::uint64_t seed) noexcept : state_(seed) {}
-    // From 0 to sides - 1.
-    std::uint64_t roll(std::uint64_t sides) noexcept {
-        std::uint64_t mixed = (state_ += 0x9e3779b97f4a7c15U);
-        mixed = (mixed ^ (mixed >> 30U)) * 0xbf58476d1ce4e5b9U;
-        mixed = (mixed ^ (mixed >> 27U)) * 0x94d049bb133111ebU;
-        return (mixed ^ (mixed >> 31U)) % sides;
-    }
-
- private:
-    std::uint64_t state_;
-};
-
 // Keeps the thread busy for a moment: mostly none, sometimes some microseconds.
 inline void dawdle(dice& random) noexcept {
     const std::uint64_t longest = random.roll(4) == 0 ? 4000 : 200;
@@ -57,28 +41,6 @@ inline void dawdle(dice& random) noexcept {
         --steps;
     }
 }
-
-// What went wrong, told from any thread: Catch2's own checks belong to one.
-class faults {
- public:
-    void expect(bool holds, const char* sentence) {
-        if (holds) return;
-        const std::lock_guard held(lock_);
-        ++counts_[sentence];
-    }
-    // "" or each sentence with its number.
-    [[nodiscard]] std::string text() const {
-        const std::lock_guard held(lock_);
-        std::string result;
-        for (const auto& [sentence, count] : counts_)
-            result += "not so (" + std::to_string(count) + "): " + sentence + "; ";
-        return result;
-    }
-
- private:
-    mutable std::mutex lock_;
-    std::map<std::string, std::size_t> counts_;
-};
 
 // An ordinary thread, outside any run, that does one job after the other.
 class foreign_thread {
