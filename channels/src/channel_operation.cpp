@@ -4,13 +4,35 @@
 
 #include "channel_core.hpp"
 
+#include <covey/lowlevel/wait_report.hpp>
+
 #include <utility>
 
 namespace covey::detail {
 
+using lowlevel::wait_report;
+
+namespace {
+
+wait_report::use use_of(endpoint::side which) noexcept {
+    return which == endpoint::side::send ? wait_report::use::first : wait_report::use::second;
+}
+
+}  // namespace
+
 void channel_operation::count_at_once() noexcept {
     used()->add_reference();
     node().holds_through = true;
+}
+
+void channel_operation::note_use(lowlevel::turn& now) const noexcept {
+    lowlevel::note_use(now, &core(), use_of(used()->which()));
+}
+
+void channel_operation::tell(wait_report& report) const {
+    const auto other =
+        used()->which() == endpoint::side::send ? endpoint::side::receive : endpoint::side::send;
+    report.waits_for(core().name(), &core(), use_of(other));
 }
 
 // Before it starts, so the new one owes or holds what the old one did.
@@ -53,18 +75,18 @@ void channel_operation::unlock() noexcept {
 
 // First what nearly always happens, in a leaf: nothing is called, so nothing is saved.
 template <class Operation>
-inline bool channel_operation::start_as_usual(Operation& operation) {
+inline bool channel_operation::start_as_usual(Operation& self) {
     lowlevel::turn* const now = lowlevel::turn_of_thread;
     if (!is_usual_start(now)) [[unlikely]]
-        return start(operation);
-    endpoint& through = *used();
-    channel_core& channel = through.core();
+        return start(self);
+    endpoint& end = *used();
+    channel_core& channel = end.core();
     if (!channel.lock().try_lock()) [[unlikely]]
-        return start(operation);
+        return start(self);
     begin_as_usual(*now);
-    if (now->who->word.is_cancelled() || !operation.try_word(channel, through)) [[unlikely]] {
+    if (now->who->word.is_cancelled() || !self.try_word(channel, end)) [[unlikely]] {
         served_ = nullptr;
-        return start_locked(operation, *now);
+        return start_locked(self, *now);
     }
     channel.lock().unlock();
     --now->budget;
@@ -73,8 +95,8 @@ inline bool channel_operation::start_as_usual(Operation& operation) {
 
 bool send_operation_base::await_ready() { return start_as_usual(*this); }
 
-bool send_operation_base::try_word(channel_core& channel, endpoint& through) noexcept {
-    return channel.send_word_locked(through, node().slot);
+bool send_operation_base::try_word(channel_core& channel, endpoint& end) noexcept {
+    return channel.send_word_locked(end, node().slot);
 }
 
 bool send_operation_base::try_now() {
@@ -88,8 +110,8 @@ void send_operation_base::throw_not_sent() const { throw_unsent(core(), node().r
 
 bool receive_operation_base::await_ready() { return start_as_usual(*this); }
 
-bool receive_operation_base::try_word(channel_core& channel, endpoint& through) noexcept {
-    return channel.receive_word_locked(through, node().slot);
+bool receive_operation_base::try_word(channel_core& channel, endpoint& end) noexcept {
+    return channel.receive_word_locked(end, node().slot);
 }
 
 bool receive_operation_base::try_now() {

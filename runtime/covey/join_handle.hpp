@@ -95,6 +95,7 @@ class joinable_base : public scoped_base {
 class joinable_base::wait : public lowlevel::wait_operation {
  public:
     [[nodiscard]] bool await_ready();
+    void tell(lowlevel::wait_report& report) const final;
 
  protected:
     // Null: throws. Takes over the reference of a handle that gives it away.

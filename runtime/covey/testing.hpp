@@ -4,6 +4,7 @@
 #include <covey/clock.hpp>
 #include <covey/detail/settle.hpp>
 #include <covey/error.hpp>
+#include <covey/explore.hpp>
 #include <covey/lowlevel/park.hpp>
 
 #include <cstddef>

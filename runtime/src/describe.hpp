@@ -3,12 +3,20 @@
 
 #include <exception>
 #include <string>
+#include <vector>
 
 namespace covey::detail {
 
 // "std::runtime_error: boom"
 [[nodiscard]] std::string describe(const std::exception_ptr& error);
 
+class runtime_core;
+class task_record;
+
+// As dump_task_tree(), from the run's worker between two turns.
+[[nodiscard]] std::string task_tree(runtime_core& core);
+// Main and every child that has not ended; likewise.
+[[nodiscard]] std::vector<const task_record*> living_tasks(runtime_core& core);
 // "In task 'x' of", and the tree below it; empty where that can't be told now.
 [[nodiscard]] std::string task_tree_if_possible() noexcept;
 

@@ -35,9 +35,9 @@ class tree_printer {
         for (nursery* each : locked_) each->lock_.unlock();
     }
 
-    std::size_t count(task_record& main) {
+    std::vector<const task_record*> list(task_record& main) {
         print(main);
-        return tasks_;
+        return std::move(tasks_);
     }
 
     std::string print(task_record& main) {
@@ -64,7 +64,7 @@ class tree_printer {
 
     void draw_task(const item& here) {
         const task_record& task = *here.task;
-        ++tasks_;
+        tasks_.push_back(&task);
         text_ += fmt::format("{}task '{}' {}\n", here.branch, task_name(task), activity(task));
         if (cancel_scope* own = scope_tree::outermost_of_locked(task))
             push({{nullptr, own, "", ""}}, here.indent);
@@ -166,7 +166,7 @@ class tree_printer {
     std::vector<nursery*> locked_;
     std::vector<item> to_draw_;
     std::string text_;
-    std::size_t tasks_ = 0;
+    std::vector<const task_record*> tasks_;  // that were drawn
 };
 
 }  // namespace detail
@@ -188,10 +188,18 @@ std::string detail::task_tree_if_possible() noexcept {
     }
 }
 
-std::string dump_task_tree() {
-    detail::runtime_core& core = *detail::current_task("dump_task_tree").core;
+std::string detail::task_tree(runtime_core& core) {
     const lowlevel::locked whole(core.tree());
-    return detail::tree_printer(core).print(core.main());
+    return tree_printer(core).print(core.main());
+}
+
+std::vector<const detail::task_record*> detail::living_tasks(runtime_core& core) {
+    const lowlevel::locked whole(core.tree());
+    return tree_printer(core).list(core.main());
+}
+
+std::string dump_task_tree() {
+    return detail::task_tree(*detail::current_task("dump_task_tree").core);
 }
 
 void lowlevel::visit_notes(void* context, bool (*see)(void* context, const scope_note& note)) {
@@ -204,7 +212,7 @@ run_statistics current_statistics() {
     run_statistics result;
     {
         const lowlevel::locked whole(core.tree());
-        result.tasks_living = detail::tree_printer(core).count(core.main());
+        result.tasks_living = detail::tree_printer(core).list(core.main()).size();
     }
     result.tasks_runnable = core.scheduler().count_ready();
     result.workers = core.scheduler().workers();

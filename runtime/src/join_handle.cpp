@@ -4,6 +4,7 @@
 #include "scope_tree.hpp"
 
 #include <covey/error.hpp>
+#include <covey/lowlevel/wait_report.hpp>
 
 #include <fmt/format.h>
 
@@ -91,6 +92,8 @@ void joinable_base::wait::unlock() noexcept { child_->settle_lock_.unlock(); }
 bool joinable_base::wait::try_now() { return child_->end_ > child_end::ending; }
 void joinable_base::wait::link() noexcept { child_->waiting_.push_back(node()); }
 void joinable_base::wait::unlink() noexcept { node().leave(child_->waiting_); }
+
+void joinable_base::wait::tell(lowlevel::wait_report& report) const { report.waits_for(*child_); }
 
 void joinable_base::wait::check_returned() const {
     const char* text = nullptr;

@@ -2,6 +2,7 @@
 #include <covey/lowlevel/park.hpp>
 
 #include "runtime_core.hpp"
+#include "simulation.hpp"
 #include "worker.hpp"
 
 #include <covey/error.hpp>
@@ -127,6 +128,14 @@ void wait_operation::withdraw() noexcept {
     count(counted::waiters, -1);
 }
 
+// The worker waits for the call, and with it everybody who could end the wait.
+void wait_operation::refuse_in_simulated_call() const {
+    throw would_deadlock_error(
+        fmt::format("'{}' in a to_thread call of a simulated run would wait for ever, as its tasks "
+                    "wait for the call: await it in a task",
+                    traits_->verb));
+}
+
 // True: it is done. False: queued, and somebody will wake the caller.
 bool wait_operation::try_or_queue(blocked_thread& caller) {
     who = &caller;
@@ -140,6 +149,10 @@ bool wait_operation::try_or_queue(blocked_thread& caller) {
     } catch (...) {
         unlock();
         throw;
+    }
+    if (detail::makes_simulated_call) {
+        unlock();
+        refuse_in_simulated_call();
     }
     link();
     const bool armed = caller.word.arm(*this);

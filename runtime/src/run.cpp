@@ -44,13 +44,13 @@ unsigned worker_count(const run_options& options) {
     return std::clamp(lowlevel::thread::hardware_concurrency(), 1U, most_workers);
 }
 
-runtime_core::runtime_core(task_record& main, const run_options& options)
+runtime_core::runtime_core(task_record& main, const run_options& options, simulation* simulated)
     : main_(main),
       clock_(options.clock != nullptr ? *options.clock : steady_clock_source()),
       tree_(worker_count(options)),
       timers_(now()),
-      scheduler_(worker_count(options), options.seed, clock_, timers_),
-      threads_(new thread_pool()) {
+      scheduler_(worker_count(options), options.seed, simulated, clock_, timers_),
+      threads_(new thread_pool(simulated)) {
     if (options.clock == nullptr) return;
     const lowlevel::locked held(clock_.lock_);
     if (clock_.run_ != nullptr) {
@@ -115,6 +115,7 @@ void runtime_core::disarm(timer& node) noexcept {
 // part in the tree, is completed before the timers' lock is given up.
 void runtime_core::fire_due_timers() noexcept {
     const std::int64_t due = now();
+    simulation* const simulated = scheduler_.simulated();
     this_worker()->clock_reading = due;
     ready_chain woken;
     {
@@ -123,7 +124,8 @@ void runtime_core::fire_due_timers() noexcept {
             timer* next = nullptr;
             {
                 const lowlevel::locked held(timers_.lock());
-                next = timers_.take_due(due);
+                next = simulated == nullptr ? timers_.take_due(due)
+                                            : simulated->take_due(timers_, due);
                 if (next != nullptr && next->fires_inside()) {
                     next->fire(woken);
                     continue;
@@ -136,20 +138,24 @@ void runtime_core::fire_due_timers() noexcept {
     scheduler_.enqueue_all(woken);
 }
 
-void run_main(task_record& main, const run_options& options) {
+void run_main(task_record& main, const run_options& options) { run_main(main, options, nullptr); }
+
+void run_main(task_record& main, const run_options& options, simulation* simulated) {
     if (this_worker() != nullptr) {
         throw std::logic_error(
             "covey::run inside a run: a task that wants another task awaits it, or starts it in a "
             "nursery");
     }
-    runtime_core core(main, options);
+    runtime_core core(main, options, simulated);
     root_scope root(core, main);
     main.core = &core;
+    if (simulated != nullptr) simulated->begin(core, root.scope());
     {
         std::optional<interrupt_watch> watch;
         if (options.interrupts) watch.emplace(root.scope());
         core.run();
     }
+    if (simulated != nullptr) simulated->end();
     main.phase.store(task_phase::ended, lowlevel::order::relaxed);
     if (!main.root.error && !main.root.stopped) return;
     const cancel_cause cause = root.scope().cause();

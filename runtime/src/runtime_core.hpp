@@ -2,6 +2,7 @@
 #pragma once
 
 #include "scheduler.hpp"
+#include "simulation.hpp"
 #include "thread_pool.hpp"
 #include "timer_wheel.hpp"
 #include "tree_lock.hpp"
@@ -22,7 +23,8 @@ namespace covey::detail {
 // before timers. User code runs under none of them but for the move of a value.
 class runtime_core {
  public:
-    runtime_core(task_record& main, const run_options& options);
+    // Simulated, if something chooses in the place of chance.
+    runtime_core(task_record& main, const run_options& options, simulation* simulated = nullptr);
     runtime_core(const runtime_core&) = delete;
     runtime_core& operator=(const runtime_core&) = delete;
     ~runtime_core();
@@ -63,6 +65,9 @@ class runtime_core {
     detail::scheduler scheduler_;
     thread_pool* threads_;  // counted: a thread that was abandoned may outlive the run
 };
+
+// detail::run_main, in the order that the simulation chooses, if there is one.
+void run_main(task_record& main, const run_options& options, simulation* simulated);
 
 [[nodiscard]] unsigned worker_count(const run_options& options);
 [[nodiscard]] clock_source& steady_clock_source() noexcept;

@@ -47,13 +47,13 @@ class guest {
 
 }  // namespace
 
-scheduler::scheduler(unsigned workers, std::optional<std::uint64_t> seed, clock_source& clock,
-                     timer_wheel& timers)
+scheduler::scheduler(unsigned workers, std::optional<std::uint64_t> seed, simulation* simulated,
+                     clock_source& clock, timer_wheel& timers)
     : clock_(clock),
       timers_(timers),
       has_real_clock_(clock.is_real()),
       stations_(workers),
-      order_(seed) {
+      order_(seed, simulated) {
     if (workers == 1) return;
     for (station& each : stations_) {
         each.queue.share_with_thieves();
@@ -119,14 +119,21 @@ void scheduler::inject(ready_chain& tasks) noexcept {
 task_record* scheduler::pop(station& own) noexcept {
     if (!order_.is_seeded()) [[likely]]
         return own.queue.pop();
-    if (order_.needs_batch() && !injected_.looks_empty())
-        injected_.take(order_.ready(), injected_.count());
-    return order_.pop();
+    for (;;) {
+        if (order_.needs_batch() && !injected_.looks_empty())
+            injected_.take(order_.ready(), injected_.count());
+        task_record* task = order_.pop();
+        const bool is_last_word = task != nullptr || order_.simulated() == nullptr ||
+                                  (order_.count() == 0 && injected_.looks_empty());
+        if (is_last_word) return task;  // else a call was made
+    }
 }
 
 scheduler::turn scheduler::next(station& own) noexcept {
     const std::uint32_t turns = own.turns.load(order::relaxed) + 1;
     own.turns.store(turns, order::relaxed);
+    if (simulated() != nullptr) [[unlikely]]
+        simulated()->begin_step();
     if (turns % turns_per_injected == 0 && !injected_.looks_empty()) queue_injected(own, 1);
     if ((!has_real_clock_ || turns % turns_per_clock_reading == 0) && timers_are_due())
         return {nullptr, false, false};
@@ -247,8 +254,11 @@ void scheduler::park(station& own) noexcept {
     const unsigned parked = parked_.fetch_add(1, order::seq_cst) + 1;
     const bool has_work = !injected_.looks_empty() || stopped_.load(order::relaxed) ||
                           timers_are_due() || (parked == workers() && make_progress_when_idle(own));
-    if (!has_work) sleep(held);
+    const bool is_stuck = !has_work && simulated() != nullptr;
+    if (!has_work && !is_stuck) sleep(held);
     parked_.fetch_sub(1, order::relaxed);
+    held.unlock();
+    if (is_stuck) simulated()->stuck();
 }
 
 // Among the parked, one at most has an alarm that rings as early as anybody needs it.

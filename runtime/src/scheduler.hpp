@@ -62,8 +62,8 @@ struct station {
 //            talks. One queue with a lock: the same on everything.
 class scheduler {
  public:
-    scheduler(unsigned workers, std::optional<std::uint64_t> seed, clock_source& clock,
-              timer_wheel& timers);
+    scheduler(unsigned workers, std::optional<std::uint64_t> seed, simulation* simulated,
+              clock_source& clock, timer_wheel& timers);
     scheduler(const scheduler&) = delete;
     scheduler& operator=(const scheduler&) = delete;
     ~scheduler();
@@ -99,6 +99,8 @@ class scheduler {
 
     [[nodiscard]] std::size_t count_ready() const noexcept;
     [[nodiscard]] std::uint64_t random_number() noexcept { return order_.random_number(); }
+    // What chooses in this run; null: it isn't simulated.
+    [[nodiscard]] simulation* simulated() const noexcept { return order_.simulated(); }
     [[nodiscard]] unsigned workers() const noexcept {
         return static_cast<unsigned>(stations_.size());
     }

@@ -9,6 +9,8 @@
 
 namespace covey::detail {
 
+class simulation;
+
 // The threads on which a run makes its blocking calls.
 //
 // What       Threads come as calls need them, and wait for the next call, the youngest first; a
@@ -19,7 +21,8 @@ namespace covey::detail {
 //            reference frees the pool.
 class thread_pool {
  public:
-    thread_pool() noexcept = default;
+    // A simulation says when each call of its run is made.
+    explicit thread_pool(simulation* simulated) noexcept : simulation_(simulated) {}
     thread_pool(const thread_pool&) = delete;
     thread_pool& operator=(const thread_pool&) = delete;
 
@@ -34,8 +37,12 @@ class thread_pool {
     void give_token_back(thread_job& job) noexcept;
 
     // Gives the job to an idle thread, or to a new one: throws std::system_error when there is none
-    // to be had.
+    // to be had. In a simulated run: to the simulation, which starts it.
     void submit(thread_job& job);
+    void start(thread_job& job);
+    // A job of a simulated run that has ended, and nobody waits for it. Without a thread it is
+    // dropped.
+    void start_abandoned(thread_job& job) noexcept;
     // The run ends: nobody submits any more.
     void close() noexcept;
 
@@ -58,6 +65,7 @@ class thread_pool {
     member_list busy_;
     lowlevel::wait_list waiting_;  // for a token
     unsigned tokens_taken_ = 0;
+    simulation* simulation_;  // null: there is none, or its run has ended
     bool closed_ = false;
     lowlevel::atomic<unsigned> references_{1};
 };

@@ -2,6 +2,7 @@
 #include <covey/to_thread.hpp>
 
 #include "runtime_core.hpp"
+#include "simulation.hpp"
 #include "thread_pool.hpp"
 #include "worker.hpp"
 
@@ -48,6 +49,32 @@ void thread_pool::give_token_back(thread_job& job) noexcept {
 }
 
 void thread_pool::submit(thread_job& job) {
+    job.add_reference();  // the thread's
+    try {
+        if (simulation_ != nullptr)
+            simulation_->add_call(job);
+        else
+            start(job);
+    } catch (...) {
+        job.drop_reference();
+        throw;
+    }
+}
+
+// Its task has left, and the run ends.
+void thread_pool::start_abandoned(thread_job& job) noexcept {
+    {
+        const mutex_guard held(lock_);
+        simulation_ = nullptr;
+    }
+    try {
+        start(job);
+    } catch (...) {
+        job.drop_reference();
+    }
+}
+
+void thread_pool::start(thread_job& job) {
     const mutex_guard held(lock_);
     if (idle_.empty()) {
         busy_.emplace_front();
@@ -66,7 +93,6 @@ void thread_pool::submit(thread_job& job) {
         busy_.front().job = &job;
         busy_.front().wake.notify_one();
     }
-    job.add_reference();
 }
 
 void thread_pool::close() noexcept {
@@ -98,8 +124,11 @@ void thread_pool::serve(member_list::iterator self) noexcept {
         self->wake.wait(held, [&] { return self->job != nullptr || closed_; });
         if (self->job == nullptr) break;
         thread_job& job = *self->job;
+        simulation* const simulated = simulation_;
         held.unlock();
+        makes_simulated_call = simulated != nullptr;
         job.call();
+        makes_simulated_call = false;
         held.lock();
         // Before the task is told: a run that ends because of it finds this thread about to idle.
         self->job = nullptr;
@@ -112,6 +141,7 @@ void thread_pool::serve(member_list::iterator self) noexcept {
         give_token_back(job);
         job.finish();
         job.drop_reference();
+        if (simulated != nullptr) simulated->call_returned();
         held.lock();
         if (is_alone) break;
     }

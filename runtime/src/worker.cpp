@@ -29,7 +29,9 @@ bool yields_every_operation() noexcept {
 }
 
 worker::worker(runtime_core& core, unsigned number) noexcept
-    : index(number), core_(core), station_(core.scheduler().station_of(number)) {}
+    : index(number), core_(core), station_(core.scheduler().station_of(number)) {
+    simulated = core.scheduler().simulated();
+}
 
 void worker::run(task_record* first) noexcept {
     const frame_pool::worker_life pooling;
@@ -52,7 +54,7 @@ void worker::run_task(task_record& task) noexcept {
     who = &task;
     checkpoints_seen = task.is_watched ? &task.checkpoints_seen : nullptr;
     budget = std::exchange(next_budget, budget_per_turn);
-    if (yields_every_operation()) budget = 0;
+    if (yields_every_operation() || simulated != nullptr) budget = 0;
     ended = false;
     task.phase.store(task_phase::running, lowlevel::order::relaxed);
     promise_base* frame = where_to_resume(task);
@@ -64,6 +66,7 @@ void worker::run_task(task_record& task) noexcept {
     }
     if (ended) {
         pay();
+        if (simulated != nullptr) simulated->task_ends(task);
         end_task(task);
     }
     who = nullptr;

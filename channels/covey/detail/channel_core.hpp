@@ -183,6 +183,8 @@ class channel_operation : public lowlevel::wait_operation {
     }
 
     void begin(lowlevel::turn& now) noexcept {
+        if (now.simulated != nullptr) [[unlikely]]
+            note_use(now);
         if (now.owed == used() && !node().holds_through) [[likely]]
             now.owed = nullptr;
         else
@@ -194,6 +196,8 @@ class channel_operation : public lowlevel::wait_operation {
     void lock() noexcept final;
     void unlock() noexcept final;  // and wakes whom the operation has served
     static constexpr bool is_interruptible() noexcept { return true; }
+
+    void tell(lowlevel::wait_report& report) const final;
 
     [[nodiscard]] channel_core& core() const noexcept { return used()->core(); }
     // The end that it goes through; null: moved from.
@@ -223,6 +227,7 @@ class channel_operation : public lowlevel::wait_operation {
         now.owed = nullptr;
         wait_operation::begin_as_usual();
     }
+    void note_use(lowlevel::turn& now) const noexcept;
     void count_at_once() noexcept;
     void begin_counted(lowlevel::turn& now) noexcept;
     void let_go() noexcept;
@@ -256,7 +261,7 @@ class send_operation_base : public channel_operation {
     friend class channel_operation;
     friend class lowlevel::wait_operation;
 
-    [[nodiscard]] bool try_word(channel_core& channel, endpoint& through) noexcept;
+    [[nodiscard]] bool try_word(channel_core& channel, endpoint& end) noexcept;
     bool try_now() final;
     void link() noexcept final;
     void unlink() noexcept final;
@@ -288,7 +293,7 @@ class receive_operation_base : public channel_operation {
     friend class lowlevel::wait_operation;
 
     [[noreturn]] void throw_closed_end() const;
-    [[nodiscard]] bool try_word(channel_core& channel, endpoint& through) noexcept;
+    [[nodiscard]] bool try_word(channel_core& channel, endpoint& end) noexcept;
     bool try_now() final;
     void link() noexcept final;
     void unlink() noexcept final;

@@ -24,6 +24,8 @@ class timer {
     [[nodiscard]] virtual bool fires_inside() const noexcept = 0;
 
     [[nodiscard]] bool is_armed() const noexcept { return armed_; }
+    // Once it was: nanoseconds on the run's clock.
+    [[nodiscard]] std::int64_t when() const noexcept { return when_; }
 
  protected:
     ~timer() { COVEY_ASSERT(!armed_, "a timer ends while it is armed"); }

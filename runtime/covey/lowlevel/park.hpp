@@ -35,12 +35,14 @@
 
 namespace covey::detail {
 class promise_base;
+class simulation;
 class task_record;
 }  // namespace covey::detail
 
 namespace covey::lowlevel {
 
 class wait_operation;
+class wait_report;
 
 // The state of one waiter: see the diagram above. The only code that knows its bits.
 class wait_word {
@@ -137,6 +139,7 @@ struct turn {
     unsigned budget = 0;                       // operations that may still finish without a yield
     reference_count* owed = nullptr;           // has a keeper more than its count says
     std::uint8_t* checkpoints_seen = nullptr;  // bits; null: nobody wants to know
+    detail::simulation* simulated = nullptr;   // wants to know who uses what; or null
 
     // For testing::expect_checkpoints.
     void note_checkpoint(std::uint8_t half) noexcept {
@@ -255,6 +258,9 @@ class wait_operation : private wait_node {
     // nobody but the task knows the operation.
     void withdraw() noexcept;
 
+    // What it waits for, while it does.
+    virtual void tell(wait_report& report) const { static_cast<void>(report); }
+
     [[nodiscard]] bool is_interruptible() const noexcept { return traits_->interruptible; }
     [[nodiscard]] const wait_traits& traits() const noexcept { return *traits_; }
 
@@ -306,6 +312,7 @@ class wait_operation : private wait_node {
 
     bool try_or_queue(blocked_thread& caller);
     [[noreturn]] void refuse_to_start() const;
+    [[noreturn]] void refuse_in_simulated_call() const;
     [[nodiscard]] bool refused() noexcept {
         step_ = step::unwind;
         return false;

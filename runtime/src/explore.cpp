@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What       A strategy answers every question of a simulated run; a seed says which strategy, and
+//            so names the schedule:
+//
+//                bits 63-60   what the others are
+//                0            the seed of a random schedule
+//                1            depth (4 bits), steps that are expected (24), seed (32)
+//                2            the choices themselves, as one number: see path_strategy
+//                3            how many paths come before this one
+//                4            the step before which main is cancelled (28), seed of a random one
+//                (32)
+//
+//            explore() runs one schedule after the other; the one that fails is run again to write
+//            down what was chosen.
+
+#include <covey/explore.hpp>
+
+#include "describe.hpp"
+#include "runtime_core.hpp"
+#include "splitmix.hpp"
+
+#include <covey/exception_group.hpp>
+#include <covey/testing.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace covey::detail {
+
+using testing::exploration;
+using testing::explore_options;
+using testing::explore_result;
+
+namespace {
+
+enum class seed_kind : unsigned { random, pct, path, path_number, cancellation };
+
+constexpr unsigned bits_of_kind = 4;
+constexpr unsigned payload_bits = 64 - bits_of_kind;
+constexpr std::uint64_t most_payload = (std::uint64_t(1) << payload_bits) - 1;
+constexpr std::uint64_t most_seed = 0xffff'ffff;
+constexpr unsigned most_depth = 15;
+constexpr std::uint64_t most_steps_in_seed = (1U << 24) - 1;
+constexpr std::uint64_t most_cancel_step = (1U << 28) - 1;
+
+constexpr std::uint64_t make_seed(seed_kind kind, std::uint64_t payload) noexcept {
+    return std::uint64_t(kind) << payload_bits | payload;
+}
+constexpr seed_kind kind_of(std::uint64_t seed) noexcept {
+    return static_cast<seed_kind>(seed >> payload_bits);
+}
+constexpr std::uint64_t payload_of(std::uint64_t seed) noexcept { return seed & most_payload; }
+// Of what is too various to be chosen: jitter, names.
+constexpr std::uint64_t seed_of_chance(std::uint64_t seed) noexcept {
+    const bool is_path =
+        kind_of(seed) == seed_kind::path || kind_of(seed) == seed_kind::path_number;
+    return is_path ? 0 : ~(seed & most_seed);
+}
+
+class random_strategy : public strategy {
+ public:
+    explicit random_strategy(std::uint64_t seed) noexcept : state_(seed) {}
+    using strategy::choose;
+    std::size_t choose(std::size_t count) override { return splitmix(state_) % count; }
+
+ protected:
+    std::uint64_t state_;
+};
+
+// Who has the highest priority goes on. Low ones are given at the steps where it changes.
+class pct_strategy final : public random_strategy {
+ public:
+    explicit pct_strategy(std::uint64_t payload) : random_strategy(payload & most_seed) {
+        const std::uint64_t steps =
+            std::max<std::uint64_t>(1, (payload >> 32U) & most_steps_in_seed);
+        lowest_ = (payload >> 56U) & most_depth;
+        for (std::uint64_t i = 1; i < lowest_; ++i) changes_.push_back(splitmix(state_) % steps);
+    }
+    using random_strategy::choose;
+    std::size_t choose(std::span<const candidate> ready) override {
+        std::size_t best = 0;
+        for (std::size_t i = 0; i != ready.size(); ++i)
+            if (priority_of(ready[i]) > priority_of(ready[best])) best = i;
+        if (std::count(changes_.begin(), changes_.end(), step_++) != 0)
+            priority_of(ready[best]) = --lowest_;
+        return best;
+    }
+    bool wants_numbers() const noexcept override { return true; }
+
+ private:
+    std::uint64_t& priority_of(const candidate& each) {
+        while (priorities_.size() <= each.number)
+            priorities_.push_back(most_depth + 1 + (splitmix(state_) >> 8U));
+        return priorities_[each.number];
+    }
+
+    std::uint64_t lowest_;  // every priority so far is higher
+    std::vector<std::uint64_t> changes_;
+    std::vector<std::uint64_t> priorities_;  // by the candidate's number
+    std::uint64_t step_ = 0;
+};
+
+// A path through the tree of choices, and the next one, depth first. A path has a number: its first
+// choice is the lowest digit, of as many values as there were to choose from.
+class path_strategy final : public strategy {
+ public:
+    using strategy::choose;
+    std::size_t choose(std::size_t count) override {
+        if (depth_ == path_.size()) path_.push_back({0, count});
+        node& here = path_[depth_++];
+        is_same_program_ = is_same_program_ && here.count == count;
+        return std::min(here.picked, count - 1);
+    }
+
+    // False: there is none.
+    [[nodiscard]] bool go_to_next() {
+        depth_ = 0;
+        while (!path_.empty() && path_.back().picked + 1 == path_.back().count) path_.pop_back();
+        if (path_.empty()) return false;
+        ++path_.back().picked;
+        return true;
+    }
+    // Null: too long for that.
+    [[nodiscard]] std::optional<std::uint64_t> number() const noexcept {
+        std::uint64_t number = 0;
+        std::uint64_t weight = 1;  // of the next digit; 0: more than fits
+        for (const node& each : path_) {
+            if (each.picked != 0 && (weight == 0 || each.picked > (most_payload - number) / weight))
+                return std::nullopt;
+            number += weight * each.picked;
+            weight = weight > most_payload / each.count ? 0 : weight * each.count;
+        }
+        return number;
+    }
+    [[nodiscard]] bool is_same_program() const noexcept { return is_same_program_; }
+
+ private:
+    struct node {
+        std::size_t picked;
+        std::size_t count;
+    };
+    std::vector<node> path_;
+    std::size_t depth_ = 0;
+    bool is_same_program_ = true;
+};
+
+// The path with that number.
+class numbered_path final : public strategy {
+ public:
+    explicit numbered_path(std::uint64_t number) noexcept : rest_(number) {}
+    using strategy::choose;
+    std::size_t choose(std::size_t count) override {
+        const std::size_t picked = rest_ % count;
+        rest_ /= count;
+        return picked;
+    }
+
+ private:
+    std::uint64_t rest_;
+};
+
+// ------------------------------------------------------------------------------- one schedule
+
+testing::leak_report beyond(const testing::leak_report& before, const testing::leak_report& after) {
+    const auto more = [](std::size_t was, std::size_t is) { return is > was ? is - was : 0; };
+    return {.tasks = more(before.tasks, after.tasks),
+            .frames = more(before.frames, after.frames),
+            .waiters = more(before.waiters, after.waiters),
+            .handles = more(before.handles, after.handles),
+            .timers = more(before.timers, after.timers),
+            .threads = more(before.threads, after.threads)};
+}
+
+// What it failed with; or null.
+std::exception_ptr run_once(program& main, simulation& chooses) {
+    task_record& record = main.renew();
+    const testing::leak_report before = testing::leaks();
+    std::exception_ptr error;
+    testing::virtual_clock clock;
+    try {
+        run_main(record, {.workers = 1, .clock = &clock, .seed = 0, .interrupts = false}, &chooses);
+    } catch (...) {
+        error = std::current_exception();
+    }
+    if (chooses.fault()) return chooses.fault();
+    if (error) return error;
+    const testing::leak_report left = beyond(before, testing::leaks());
+    if (!left.any()) return nullptr;
+    return std::make_exception_ptr(
+        testing::leak_error(fmt::format("something of covey outlives main: {}", to_string(left))));
+}
+
+// A group's is a tree of what is in it.
+std::string text_of(const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const exception_group& group) {
+        return group.what();
+    } catch (...) {
+        return describe(error);
+    }
+}
+
+void throw_no_schedule(std::uint64_t seed) {
+    throw std::invalid_argument(
+        fmt::format("covey::testing::replay: {} names no schedule: take the number that explore() "
+                    "has reported",
+                    seed));
+}
+
+// Of all kinds that needn't run other schedules first.
+std::unique_ptr<strategy> make_strategy(std::uint64_t seed) {
+    const std::uint64_t payload = payload_of(seed);
+    switch (kind_of(seed)) {
+        case seed_kind::random: return std::make_unique<random_strategy>(payload);
+        case seed_kind::pct: return std::make_unique<pct_strategy>(payload);
+        case seed_kind::path: return std::make_unique<numbered_path>(payload);
+        case seed_kind::cancellation: return std::make_unique<random_strategy>(payload & most_seed);
+        case seed_kind::path_number: break;
+    }
+    throw_no_schedule(seed);
+    return nullptr;
+}
+
+std::size_t cancel_step_of(std::uint64_t seed) noexcept {
+    return kind_of(seed) == seed_kind::cancellation ? payload_of(seed) >> 32U : 0;
+}
+
+// To the path that has so many before it.
+void walk_to(path_strategy& path, std::uint64_t number, program& main, std::size_t most_steps) {
+    for (; number != 0; --number) {
+        simulation chooses(path, 0, most_steps);
+        static_cast<void>(run_once(main, chooses));
+        if (!path.go_to_next()) throw_no_schedule(make_seed(seed_kind::path_number, number));
+    }
+}
+
+// What was chosen goes to the record, if there is one.
+std::exception_ptr run_schedule(std::uint64_t seed, program& main, std::size_t most_steps,
+                                explore_result* record) {
+    std::unique_ptr<strategy> chosen;
+    if (kind_of(seed) == seed_kind::path_number) {
+        auto path = std::make_unique<path_strategy>();
+        walk_to(*path, payload_of(seed), main, most_steps);
+        chosen = std::move(path);
+    } else {
+        chosen = make_strategy(seed);
+    }
+    simulation chooses(*chosen, seed_of_chance(seed), most_steps);
+    chooses.cancel_at_step(cancel_step_of(seed));
+    chooses.keep_record();
+    std::exception_ptr error = run_once(main, chooses);
+    if (record != nullptr) {
+        record->choices = chooses.choices();
+        record->task_tree = chooses.task_tree();
+    }
+    return error;
+}
+
+// ----------------------------------------------------------------------------- many schedules
+
+void check(const explore_options& options) {
+    const auto refuse = [](const std::string& why) {
+        throw std::invalid_argument("covey::testing::explore: " + why);
+    };
+    if (options.seed > most_seed || options.schedules > most_seed - options.seed)
+        refuse("seeds are below 2^32, that of the last schedule too");
+    if (options.how == exploration::pct && (options.depth < 1 || options.depth > most_depth))
+        refuse(fmt::format("a depth of {} is not among 1 to {}", options.depth, most_depth));
+    if (options.most_steps == 0) refuse("most_steps is 0, and main takes one at least");
+    if (current_task_or_null() != nullptr) {
+        throw std::logic_error(
+            "covey::testing::explore inside a run: call it where covey::run would be called");
+    }
+}
+
+class explorer {
+ public:
+    explorer(const explore_options& options, program& main) : options_(options), main_(main) {}
+
+    explore_result run() {
+        switch (options_.how) {
+            case exploration::random: run_seeds([](std::uint64_t seed) { return seed; }); break;
+            case exploration::pct: run_pct(); break;
+            case exploration::exhaustive: run_all(); break;
+        }
+        return explained();
+    }
+    explore_result sweep() {
+        const std::uint64_t most = std::min<std::uint64_t>(options_.schedules, most_cancel_step);
+        for (std::uint64_t step = 1; step <= most && !found_.error && !found_.is_complete; ++step) {
+            const std::uint64_t seed =
+                make_seed(seed_kind::cancellation, step << 32U | options_.seed);
+            const std::unique_ptr<strategy> chosen = make_strategy(seed);
+            simulation chooses(*chosen, seed_of_chance(seed), options_.most_steps);
+            chooses.cancel_at_step(step);
+            std::exception_ptr error = run_once(main_, chooses);
+            note(is_cancellation(error) ? nullptr : error, seed);
+            found_.is_complete = chooses.steps() < step;
+        }
+        return explained();
+    }
+
+ private:
+    static bool is_cancellation(const std::exception_ptr& error) {
+        try {
+            if (error) std::rethrow_exception(error);
+        } catch (const cancelled_error&) {
+            return true;
+        } catch (...) {
+        }
+        return false;
+    }
+    template <class SeedOf>
+    void run_seeds(SeedOf seed_of) {
+        while (!found_.error && found_.schedules != options_.schedules) {
+            const std::uint64_t seed = seed_of(options_.seed + found_.schedules);
+            const std::unique_ptr<strategy> chosen = make_strategy(seed);
+            simulation chooses(*chosen, seed_of_chance(seed), options_.most_steps);
+            note(run_once(main_, chooses), seed);
+        }
+    }
+    // How long it is says a random schedule.
+    void run_pct() {
+        random_strategy any(options_.seed);
+        simulation chooses(any, seed_of_chance(options_.seed), options_.most_steps);
+        note(run_once(main_, chooses), make_seed(seed_kind::random, options_.seed));
+        const std::uint64_t steps = std::min<std::uint64_t>(chooses.steps(), most_steps_in_seed);
+        run_seeds([&](std::uint64_t seed) {
+            return make_seed(seed_kind::pct,
+                             std::uint64_t(options_.depth) << 56U | steps << 32U | seed);
+        });
+    }
+    void run_all() {
+        path_strategy path;
+        while (!found_.error && !found_.is_complete && found_.schedules != options_.schedules) {
+            simulation chooses(path, 0, options_.most_steps);
+            std::exception_ptr error = run_once(main_, chooses);
+            const auto number = path.number();
+            note(error, number ? make_seed(seed_kind::path, *number)
+                               : make_seed(seed_kind::path_number, found_.schedules));
+            if (!path.is_same_program())
+                found_.error = std::make_exception_ptr(std::logic_error(not_the_same));
+            found_.is_complete = !found_.error && !path.go_to_next();
+        }
+    }
+
+    void note(std::exception_ptr error, std::uint64_t seed) {
+        ++found_.schedules;
+        found_.error = std::move(error);
+        found_.seed = seed;
+    }
+    explore_result explained() {
+        if (found_.error) explain();
+        return std::move(found_);
+    }
+    void explain() {
+        const std::exception_ptr again =
+            run_schedule(found_.seed, main_, options_.most_steps, &found_);
+        found_.what = text_of(again ? again : found_.error);
+        if (!again) {
+            found_.what += "\n(and not again under the same schedule: ";
+            found_.what += not_the_same;
+            found_.what += ")";
+        }
+    }
+
+    static constexpr const char* not_the_same =
+        "main isn't the same each time: does it use a clock, addresses, threads or random numbers "
+        "of its own, or what an earlier run has left?";
+
+    const explore_options options_;
+    program& main_;
+    explore_result found_;
+};
+
+}  // namespace
+
+explore_result explore(const explore_options& options, program& main) {
+    check(options);
+    return explorer(options, main).run();
+}
+
+explore_result sweep_cancellation(const explore_options& options, program& main) {
+    check(options);
+    return explorer(options, main).sweep();
+}
+
+void replay(std::uint64_t seed, program& main) {
+    const std::exception_ptr error =
+        run_schedule(seed, main, explore_options{}.most_steps, nullptr);
+    if (error) std::rethrow_exception(error);
+}
+
+}  // namespace covey::detail
+
+std::string covey::testing::explore_result::report() const {
+    if (!error) {
+        return fmt::format("{}{} schedule{}, none failed", is_complete ? "all " : "", schedules,
+                           schedules == 1 ? "" : "s");
+    }
+    const auto part = [](const char* title, const std::string& text) {
+        return text.empty() ? std::string() : fmt::format("{}:\n{}", title, text);
+    };
+    return fmt::format(
+        "schedule {} failed: {}\n{}{}To run it again: covey::testing::replay({}, main)\n",
+        schedules, what, part("Who could go on, and did", choices),
+        part("The tasks then", task_tree), seed);
+}
