@@ -8,7 +8,7 @@
 -module(bench).
 -export([main/1]).
 
-main([Workload, _Schedulers]) ->
+main([Workload, _Schedulers | _Size]) ->
     {_, Monitor} = spawn_monitor(fun() -> run(Workload) end),
     receive
         {'DOWN', Monitor, process, _, normal} ->
