@@ -21,19 +21,37 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <type_traits>
 #include <utility>
 
 namespace model {
 
+// The two kinds of values that channels tell apart: those that are moved by their type, and words,
+// which are copied in a short cut.
+using boxed = std::unique_ptr<std::uint64_t>;
+using word = std::uint64_t;
+
+template <class Value>
+Value value_of(int number) {
+    const auto wide = static_cast<std::uint64_t>(number);
+    if constexpr (std::is_same_v<Value, boxed>)
+        return std::make_unique<std::uint64_t>(wide);
+    else
+        return wide;
+}
+inline int number_of(const boxed& value) { return static_cast<int>(*value); }
+inline int number_of(word value) { return static_cast<int>(value); }
+
 // One performance. The parties use their ends at once; when none of them can go on, the stage
 // closes what sends, takes out what is left, and both are calls of a party more.
+template <class Value>
 class stage {
  public:
     explicit stage(channel_program& played)
         : program_(played), ends_(played.ends), scopes_(played.calls.size()) {
         for (std::size_t i = 0; i < program_.channels.size(); ++i) {
             const auto [capacity, policy] = program_.channels[i];
-            auto [tx, rx] = covey::open_memory_channel<box>(capacity, policy);
+            auto [tx, rx] = covey::open_memory_channel<Value>(capacity, policy);
             ends_[2 * i].publish(std::move(tx));
             ends_[2 * i + 1].publish(std::move(rx));
         }
@@ -63,20 +81,19 @@ class stage {
     [[nodiscard]] std::string fault() const { return judge_.first(); }
 
  private:
-    using box = std::unique_ptr<int>;
     using kind = call::kind;
 
     struct end_slot {
-        std::optional<covey::send_channel<box>> tx;
-        std::optional<covey::receive_channel<box>> rx;
+        std::optional<covey::send_channel<Value>> tx;
+        std::optional<covey::receive_channel<Value>> rx;
         std::atomic<bool> is_there = false;
         bool is_closed_at_the_end = false;
 
-        void publish(covey::send_channel<box> end) {
+        void publish(covey::send_channel<Value> end) {
             tx.emplace(std::move(end));
             is_there = true;
         }
-        void publish(covey::receive_channel<box> end) {
+        void publish(covey::receive_channel<Value> end) {
             rx.emplace(std::move(end));
             is_there = true;
         }
@@ -110,7 +127,7 @@ class stage {
             if (mine.party != party || !has_ends(mine)) continue;
             support::dawdle(delays);
             if (waits(mine.what))
-                co_await await(mine, scopes_[i]);
+                co_await await(mine, scopes_[i], delays);
             else
                 make_at_once(mine);
         }
@@ -148,7 +165,7 @@ class stage {
         mine.ended = stamp();
     }
     outcome try_send(const use& wanted) {
-        auto value = std::make_unique<int>(wanted.value);
+        Value value = value_of<Value>(wanted.value);
         const outcome seen = outcome_of([&]() -> outcome {
             const bool sent = ends_[wanted.end].tx->try_send(std::move(value));
             return {sent ? outcome::kind::sent : outcome::kind::would_block};
@@ -158,9 +175,9 @@ class stage {
     }
     outcome try_receive(std::size_t end) {
         return outcome_of([&]() -> outcome {
-            const std::optional<box> value = ends_[end].rx->try_receive();
+            const std::optional<Value> value = ends_[end].rx->try_receive();
             if (!value) return {outcome::kind::would_block};
-            return {outcome::kind::received, 0, **value};
+            return {outcome::kind::received, 0, number_of(*value)};
         });
     }
     void close(std::size_t end) {
@@ -184,7 +201,7 @@ class stage {
         mine.began = stamp();
         mine.seen = outcome_of([&]() -> outcome {
             if (mine.what == kind::send) {
-                ends_[wanted.end].tx->send_blocking(std::make_unique<int>(wanted.value));
+                ends_[wanted.end].tx->send_blocking(value_of<Value>(wanted.value));
                 return {outcome::kind::sent};
             }
             return received(0, ends_[wanted.end].rx->receive_blocking());
@@ -192,11 +209,17 @@ class stage {
         mine.ended = stamp();
     }
 
-    covey::task<> await(call& mine, support::scope_slot& scope) {
+    // Sometimes long enough for a cancellation to come first.
+    static void pause_before_it(dice& delays) {
+        for (std::uint64_t left = delays.roll(4) == 0 ? 40 : 1; left != 0; --left)
+            support::dawdle(delays);
+    }
+    covey::task<> await(call& mine, support::scope_slot& scope, dice& delays) {
         mine.seen = {outcome::kind::cancelled};
         const bool finished =
             co_await covey::with_cancel_scope([&](covey::cancel_scope& own) -> covey::task<> {
                 scope.set(own.handle());
+                pause_before_it(delays);
                 mine.began = stamp();
                 try {
                     if (mine.what == kind::select)
@@ -214,12 +237,12 @@ class stage {
     covey::task<> send_or_receive(call& mine) {
         const use& wanted = mine.uses[0];
         if (mine.what == kind::receive) {
-            const std::optional<box> value = co_await ends_[wanted.end].rx->next();
+            const std::optional<Value> value = co_await ends_[wanted.end].rx->next();
             mine.seen = received(0, value);
             co_return;
         }
-        kept value(*this, mine, 0);
-        co_await ends_[wanted.end].tx->send_from(value.box);
+        kept offered(*this, mine, 0);
+        co_await ends_[wanted.end].tx->send_from(offered.value);
         mine.seen = {outcome::kind::sent};
     }
     covey::task<> select(call& mine) {
@@ -228,17 +251,17 @@ class stage {
         const use& second = mine.uses[1];
         kept first_value(*this, mine, 0), second_value(*this, mine, 1);
         const auto sends = [](const use& each) { return channel_program::sends(each.end); };
-        const auto tx = [&](const use& each) -> const covey::send_channel<box>& {
+        const auto tx = [&](const use& each) -> const covey::send_channel<Value>& {
             return *ends_[sends(each) ? each.end : 0].tx;
         };
-        const auto rx = [&](const use& each) -> const covey::receive_channel<box>& {
+        const auto rx = [&](const use& each) -> const covey::receive_channel<Value>& {
             return *ends_[sends(each) ? 1 : each.end].rx;
         };
-        const auto which =
-            co_await covey::select(covey::send_to(tx(first), first_value.box).when(sends(first)),
-                                   covey::receive_from(rx(first)).when(!sends(first)),
-                                   covey::send_to(tx(second), second_value.box).when(sends(second)),
-                                   covey::receive_from(rx(second)).when(!sends(second)));
+        const auto which = co_await covey::select(
+            covey::send_to(tx(first), first_value.value).when(sends(first)),
+            covey::receive_from(rx(first)).when(!sends(first)),
+            covey::send_to(tx(second), second_value.value).when(sends(second)),
+            covey::receive_from(rx(second)).when(!sends(second)));
         switch (which.index()) {
             case 0: mine.seen = {outcome::kind::sent, 0}; break;
             case 1: mine.seen = received(0, std::get<1>(which)); break;
@@ -247,9 +270,9 @@ class stage {
         }
     }
 
-    static outcome received(std::size_t place, const std::optional<box>& value) {
+    static outcome received(std::size_t place, const std::optional<Value>& value) {
         if (!value) return {outcome::kind::ended, place};
-        return {outcome::kind::received, place, **value};
+        return {outcome::kind::received, place, number_of(*value)};
     }
     template <class F>
     static outcome outcome_of(F attempt) {
@@ -268,9 +291,12 @@ class stage {
 
     // ---- A value that is not sent is still there
 
-    void expect_kept(const box& value, const outcome& seen, std::size_t place = 0) {
-        const bool is_sent = seen.what == outcome::kind::sent && seen.place == place;
-        judge_.require((value == nullptr) == is_sent, "a value is moved from only when it is sent");
+    void expect_kept(const Value& value, const outcome& seen, std::size_t place = 0) {
+        if constexpr (std::is_same_v<Value, boxed>) {
+            const bool is_sent = seen.what == outcome::kind::sent && seen.place == place;
+            judge_.require((value == nullptr) == is_sent,
+                           "a value is moved from only when it is sent");
+        }
     }
     // Looks when its frame goes: after a cancellation too.
     struct kept {
@@ -278,15 +304,15 @@ class stage {
             : in(on_stage),
               sender(of),
               place(which),
-              box(std::make_unique<int>(of.uses[which].value)) {}
+              value(value_of<Value>(of.uses[which].value)) {}
         kept(const kept&) = delete;
         kept& operator=(const kept&) = delete;
-        ~kept() { in.expect_kept(box, sender.seen, place); }
+        ~kept() { in.expect_kept(value, sender.seen, place); }
 
         stage& in;
         const call& sender;
         std::size_t place;
-        stage::box box;
+        Value value;
     };
 
     // ---- The end

@@ -52,15 +52,31 @@ bool overlaps(const channel_program& played) {
     return false;
 }
 
+using threads_of_parties = std::array<support::foreign_thread, model::parties>;
+
+// "" or what is wrong without any model.
+template <class Value>
+std::string play_once(channel_program& program, threads_of_parties& threads) {
+    model::stage<Value> stage(program);
+    stage.play(threads);
+    return stage.fault();
+}
+template <class Value>
+covey::task<std::string> play_once_in_run(channel_program& program, threads_of_parties& threads) {
+    model::stage<Value> stage(program);
+    co_await stage.play_in_run(threads);
+    co_return stage.fault();
+}
+
 std::string play_as_threads(std::size_t programs, const judging& judge) {
-    std::array<support::foreign_thread, model::parties> threads;
+    threads_of_parties threads;
     const auto [seeds, times] = wanted(programs);
     for (const std::uint64_t seed : seeds) {
         for (std::size_t i = 0; i < times; ++i) {
             channel_program program = model::channel_program_maker(seed, crew::threads).take();
-            model::stage stage(program);
-            stage.play(threads);
-            if (!stage.fault().empty()) return stage.fault() + to_string(program.calls);
+            const std::string fault = seed % 2 == 0 ? play_once<model::word>(program, threads)
+                                                    : play_once<model::boxed>(program, threads);
+            if (!fault.empty()) return fault + to_string(program.calls);
             if (!judge(seed, program)) return "";
         }
     }
@@ -69,15 +85,16 @@ std::string play_as_threads(std::size_t programs, const judging& judge) {
 
 std::string play_in_run(crew who, std::size_t programs, const judging& judge) {
     std::string fault;
-    std::array<support::foreign_thread, model::parties> threads;
+    threads_of_parties threads;
     support::run_mt(3, 1, [&]() -> covey::task<> {
         const auto [seeds, times] = wanted(programs);
         for (const std::uint64_t seed : seeds) {
             for (std::size_t i = 0; i < times; ++i) {
                 channel_program program = model::channel_program_maker(seed, who).take();
-                model::stage stage(program);
-                co_await stage.play_in_run(threads);
-                fault = stage.fault();
+                if (seed % 2 == 0)
+                    fault = co_await play_once_in_run<model::word>(program, threads);
+                else
+                    fault = co_await play_once_in_run<model::boxed>(program, threads);
                 if (!fault.empty()) fault += to_string(program.calls);
                 if (!fault.empty() || !judge(seed, program)) co_return;
             }
