@@ -24,13 +24,15 @@ execution::~execution() { current_ = nullptr; }
 
 // ------------------------------------------------------------------------------- one execution
 
+// An execution of one thread, which is not taken back before the next one.
 void execution::prepare(void (*body)()) {
     begin();
     preparing_ = true;
-    threads_[0].known.tick();
-    is_active = true;
-    body();
-    is_active = false;
+    static_cast<void>(
+        start([](void* it) { reinterpret_cast<void (*)()>(it)(); }, reinterpret_cast<void*>(body)));
+    is_active = is_inside = true;
+    outside_.switch_to(threads_[0].stack);
+    is_active = is_inside = false;
     preparing_ = false;
     plain_.end_preparation();
 }
@@ -42,11 +44,12 @@ void execution::begin() {
     names_.clear();
     trace_.clear();
     failure_.clear();
-    steps_ = preemptions_ = started_ = running_ = 0;
+    steps_ = preemptions_ = steps_alone_ = started_ = running_ = 0;
     time_ = 0;
     for (thread& each : threads_) {
         each.is = state::none;
         each.retried = false;
+        each.ran_at = 0;
         each.stores_at_pause = 0;
         each.known = {};
         each.at_end.clear();
@@ -123,7 +126,7 @@ void execution::end_thread() {
         go_on();
         return;
     }
-    if (wanted_.leaks_fail && plain_.living() != 0)
+    if (!preparing_ && wanted_.leaks_fail && plain_.living() != 0)
         fail(fmt::format("{} blocks are never freed", plain_.living()));
     threads_[running_].stack.finish();
     threads_[running_].stack.switch_to(outside_);
@@ -149,6 +152,14 @@ bool execution::is_shared(const seam::place& at) {
     users |= 1U << running_;
     if ((users & (users - 1)) != 0 && shared_.insert(address).second) learnt_ = true;
     return shared_.contains(address);
+}
+
+bool execution::knows(std::uintptr_t address) const noexcept {
+    const void* const at = reinterpret_cast<const void*>(address);
+    if (plain_.owns(at)) return true;
+    for (unsigned i = 0; i != started_; ++i)
+        if (threads_[i].stack.offset_on_stack(at) != 0) return true;
+    return plain_.is_in_range(address) && !fiber::is_of_thread(address);
 }
 
 void execution::step(const seam::place& at, bool writes) {
@@ -195,6 +206,8 @@ void execution::go_on() {
 }
 
 void execution::switch_to(unsigned next) {
+    steps_alone_ = 0;
+    threads_[running_].ran_at = steps_;
     thread& from = threads_[std::exchange(running_, next)];
     from.stack.switch_to(threads_[next].stack);
 }
@@ -204,14 +217,24 @@ unsigned execution::next_thread() {
     unsigned count = 0;
     const bool goes_on = can_run(threads_[running_]) && threads_[running_].is == state::ready;
     if (can_run(threads_[running_])) ready[count++] = running_;
-    const bool may_interrupt = !goes_on || source_.is_random() || source_.is_replay() ||
-                               preemptions_ < wanted_.preemptions;
+    const bool has_run_long = goes_on && ++steps_alone_ > wanted_.most_steps_alone;
+    const bool may_interrupt = !goes_on || has_run_long || source_.is_random() ||
+                               source_.is_replay() || preemptions_ < wanted_.preemptions;
     for (unsigned i = 0; may_interrupt && i != started_; ++i)
         if (i != running_ && can_run(threads_[i])) ready[count++] = i;
     if (count == 0) return without_anybody_ready();
+    // No thread is kept from running for ever: a loop may wait for it.
+    if (has_run_long && count > 1) return longest_waiting(ready + 1, count - 1);
     const unsigned chosen = source_.is_random() ? by_priority(ready, count) : source_.choose(count);
     if (goes_on && chosen != 0) ++preemptions_;
     return ready[chosen];
+}
+
+unsigned execution::longest_waiting(const unsigned* ready, unsigned count) const {
+    unsigned first = ready[0];
+    for (unsigned i = 1; i != count; ++i)
+        if (threads_[ready[i]].ran_at < threads_[first].ran_at) first = ready[i];
+    return first;
 }
 
 // Probabilistic concurrency testing: the thread of the highest priority goes on, and at one step

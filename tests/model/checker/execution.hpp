@@ -60,6 +60,10 @@ class execution {
     [[nodiscard]] bool is_preparing() const noexcept { return preparing_; }
     [[nodiscard]] std::uint64_t time() noexcept { return ++time_; }
 
+    // Memory of the program that the checker has in its hands: not what the library has allocated
+    // for itself (exceptions), nor what each thread has of its own.
+    [[nodiscard]] bool knows(std::uintptr_t address) const noexcept;
+
     // An operation on this address comes next: who goes on?
     void step(const seam::place& at, bool writes);
     // ... a fence, which every thread may notice.
@@ -90,6 +94,7 @@ class execution {
         std::uint64_t stores_at_pause = 0;  // paused
         const void* waits_for = nullptr;    // lock or condition
         unsigned joins = 0;
+        unsigned ran_at = 0;    // for the last time, in steps
         unsigned priority = 0;  // random: the highest goes on
         void (*body)(void*) = nullptr;
         void* with = nullptr;
@@ -110,6 +115,7 @@ class execution {
     void switch_to(unsigned next);
     void wait_as(state how);
     [[nodiscard]] unsigned next_thread();
+    [[nodiscard]] unsigned longest_waiting(const unsigned* ready, unsigned count) const;
     [[nodiscard]] unsigned by_priority(const unsigned* ready, unsigned count);
     [[nodiscard]] bool can_run(const thread& asked) const noexcept;
     [[nodiscard]] unsigned without_anybody_ready();
@@ -128,8 +134,9 @@ class execution {
     unsigned running_ = 0;
     unsigned steps_ = 0;
     unsigned preemptions_ = 0;
-    unsigned change_at_ = 0;  // random: at this step the running thread falls behind
-    unsigned longest_ = 1;    // execution so far, in steps
+    unsigned steps_alone_ = 0;  // of the running thread, since another one ran
+    unsigned change_at_ = 0;    // random: at this step the running thread falls behind
+    unsigned longest_ = 1;      // execution so far, in steps
     std::uint64_t time_ = 0;
     bool preparing_ = false;
     bool traced_ = false;

@@ -26,6 +26,8 @@ struct options {
     std::uint64_t seed = 1;
     // More is no small program: the report isn't complete.
     std::uint64_t most_schedules = 2'000'000;
+    // Of one thread, until another one has its turn for nothing.
+    unsigned most_steps_alone = 100;
     // Of one execution: more is a loop that doesn't end.
     unsigned most_steps = 20'000;
     // When the time of a timed wait is up. Never: so that an alarm doesn't make good a lost

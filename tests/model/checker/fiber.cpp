@@ -92,6 +92,10 @@ void fiber::switch_to(fiber& next) {
     _longjmp(next.here_, 1);
 }
 
+bool fiber::is_of_thread(std::uintptr_t address) noexcept {
+    return address - reinterpret_cast<std::uintptr_t>(storage().block) < storage().bytes;
+}
+
 std::size_t fiber::offset_on_stack(const void* address) const noexcept {
     const auto offset =
         reinterpret_cast<std::uintptr_t>(address) - reinterpret_cast<std::uintptr_t>(stack_.get());

@@ -3,6 +3,7 @@
 
 #include <csetjmp>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <ucontext.h>
 #include <vector>
@@ -27,6 +28,8 @@ class fiber {
     // From the one that runs to another.
     void switch_to(fiber& next);
 
+    // A variable that is thread_local: each thread has another one there.
+    [[nodiscard]] static bool is_of_thread(std::uintptr_t address) noexcept;
     // How far from its end; 0: it isn't on it.
     [[nodiscard]] std::size_t offset_on_stack(const void* address) const noexcept;
 

@@ -41,7 +41,11 @@ void plain(const void* address, std::size_t bytes, bool writes, const void* code
     const inside checker;
     execution& now = execution::current();
     const auto at = reinterpret_cast<std::uintptr_t>(address);
-    if (now.is_preparing()) return;
+    if (!now.knows(at)) return;
+    if (now.is_preparing()) {
+        if (writes) now.plain().keep_for_roll_back(address, bytes);
+        return;
+    }
     const bool was_atomic = now.plain().access(now.here(), at, bytes, writes, place_of(code));
     if (!writes || !was_atomic) return;
     for (std::size_t i = 0; i < bytes; ++i) now.atomics().forget(at + i);
@@ -178,8 +182,7 @@ int __cxa_guard_acquire(std::uint8_t* guard) {
     if (*guard == 1) return 0;
     if (execution::is_checked()) {
         const inside checker;
-        if (!execution::current().is_preparing())
-            execution::current().plain().keep_for_roll_back(guard, 1);
+        execution::current().plain().keep_for_roll_back(guard, 1);
     }
     return 1;
 }

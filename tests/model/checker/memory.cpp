@@ -78,7 +78,12 @@ void memory::forget(std::uintptr_t address) {
 std::size_t memory::oldest_readable(const thread_view& by, std::size_t at,
                                     memory_order order) const noexcept {
     const std::size_t own = by.now.oldest(at);
-    return order == memory_order::seq_cst ? std::max<std::size_t>(own, in_order_.oldest(at)) : own;
+    constexpr unsigned most_times = 2;
+    const bool had_enough = at < by.old_reads.size() && by.old_reads[at].store == own &&
+                            by.old_reads[at].times == most_times && own + 1 < locations_[at].used;
+    const std::size_t oldest = had_enough ? own + 1 : own;
+    if (order != memory_order::seq_cst) return oldest;
+    return std::max<std::size_t>(oldest, in_order_.oldest(at));
 }
 
 std::size_t memory::pick(std::size_t candidates) {
@@ -95,12 +100,20 @@ void memory::read(thread_view& by, std::size_t at, std::size_t store, memory_ord
     if (order == memory_order::seq_cst) in_order_.raise(at, static_cast<std::uint32_t>(store));
 }
 
+void memory::note_old(thread_view& by, std::size_t at, std::size_t store) {
+    if (store + 1 == locations_[at].used) return;
+    if (by.old_reads.size() <= at) by.old_reads.resize(at + 1);
+    thread_view::old_read& last = by.old_reads[at];
+    last = {store, last.store == store ? last.times + 1 : 1};
+}
+
 std::uint64_t memory::load(thread_view& by, access what) {
     const std::size_t at = find(what);
     const std::size_t last = locations_[at].used - 1;
     const std::size_t store = last - pick(last - oldest_readable(by, at, what.order) + 1);
     read(by, at, store, what.order);
     by.looked_at.push_back(at);
+    note_old(by, at, store);
     return locations_[at].stores[store].value;
 }
 
@@ -165,6 +178,7 @@ bool memory::compare_exchange(thread_view& by, access what, std::uint64_t& expec
     }
     read(by, at, store, failure);
     by.looked_at.push_back(at);
+    note_old(by, at, store);
     expected = found.stores[store].value;
     return false;
 }

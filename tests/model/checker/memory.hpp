@@ -43,6 +43,12 @@ struct thread_view {
     view released;    // by the last fence, for stores without release
     bool has_fence = false;
     std::vector<std::size_t> looked_at;  // locations read since the last pause
+    // Of each location: the old store that was read last, and how often.
+    struct old_read {
+        std::size_t store = 0;
+        unsigned times = 0;
+    };
+    std::vector<old_read> old_reads;
 
     void tick() noexcept { ++now.clock[id]; }
 };
@@ -61,7 +67,8 @@ struct access {
 //           its thread, an acquiring load joins it; a read-modify-write passes on what it has read.
 //           Sequentially consistent operations meet in one more view, each at its location, fences
 //           at all of them. So no load sees a store that is made later (no load buffering), and no
-//           store becomes older than one that was made before it.
+//           store becomes older than one that was made before it. What was stored is seen after
+//           a while: a thread reads an old store a few times, then a newer one.
 // Choices   Which store is read.
 class memory {
  public:
@@ -105,6 +112,7 @@ class memory {
 
     std::size_t find(access what);
     [[nodiscard]] std::size_t pick(std::size_t candidates);
+    void note_old(thread_view& by, std::size_t at, std::size_t store);
     void read(thread_view& by, std::size_t at, std::size_t store, memory_order order);
     [[nodiscard]] std::uint64_t newest(thread_view& by, access what);
     void replace(thread_view& by, access what, std::uint64_t value);

@@ -26,9 +26,7 @@ void plain_memory::begin_execution() {
 }
 
 void plain_memory::end_execution() {
-    for (; !old_.empty(); old_.pop_back())
-        std::memcpy(reinterpret_cast<void*>(old_.back().address), &old_.back().value,
-                    old_.back().bytes);
+    roll_back(old_);
     std::fill(&states_[kept_ / unit], &states_[given_ / unit], state::none);
     for (const std::size_t at : freed_of_old_) states_[at] = state::living;
     freed_of_old_.clear();
@@ -84,16 +82,24 @@ void plain_memory::check_heap(std::uintptr_t address, std::uint32_t place) {
 
 // ----------------------------------------------------------------------------------- rolling back
 
+void plain_memory::roll_back(std::vector<old_bytes>& written) noexcept {
+    for (; !written.empty(); written.pop_back())
+        std::memcpy(reinterpret_cast<void*>(written.back().address), &written.back().value,
+                    written.back().bytes);
+}
+
 void plain_memory::roll_back_range(void* start, std::size_t bytes) {
     ranges_.push_back({reinterpret_cast<std::uintptr_t>(start), bytes});
 }
 
+bool plain_memory::is_in_range(std::uintptr_t address) const noexcept {
+    return std::ranges::any_of(
+        ranges_, [address](const range& each) { return address - each.start < each.bytes; });
+}
+
 void plain_memory::keep_for_roll_back(const void* address, std::size_t bytes) {
     const auto at = reinterpret_cast<std::uintptr_t>(address);
-    const bool is_old =
-        at - start_ < kept_ ||
-        std::ranges::any_of(
-            ranges_, [at](const range& each) { return at - each.start < each.bytes; });
+    const bool is_old = at - start_ < kept_ || is_in_range(at);
     if (!is_old) return;
     for (std::size_t done = 0; done < bytes; done += 8) {
         const std::size_t some = std::min<std::size_t>(8, bytes - done);

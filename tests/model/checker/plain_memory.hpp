@@ -25,9 +25,15 @@ namespace model {
 class plain_memory {
  public:
     plain_memory();
+    plain_memory(const plain_memory&) = delete;
+    plain_memory& operator=(const plain_memory&) = delete;
+    ~plain_memory() { roll_back(prepared_); }
 
     // Blocks and writes from here on belong to an execution.
-    void end_preparation() noexcept { kept_ = given_; }
+    void end_preparation() noexcept {
+        kept_ = given_;
+        prepared_.swap(old_);
+    }
     void begin_execution();
     void end_execution();
 
@@ -48,6 +54,7 @@ class plain_memory {
 
     // Also of a range that isn't the program's.
     void roll_back_range(void* start, std::size_t bytes);
+    [[nodiscard]] bool is_in_range(std::uintptr_t address) const noexcept;
     void keep_for_roll_back(const void* address, std::size_t bytes);
 
  private:
@@ -82,6 +89,7 @@ class plain_memory {
     bool touch_range(const thread_view& by, std::uintptr_t address, std::size_t bytes, kind is,
                      std::uint32_t place);
     void check_heap(std::uintptr_t address, std::uint32_t place);
+    static void roll_back(std::vector<old_bytes>& written) noexcept;
     [[nodiscard]] state& state_at(std::uintptr_t address) noexcept;
 
     static constexpr std::size_t arena_bytes = std::size_t(16) << 20;
@@ -95,7 +103,8 @@ class plain_memory {
     std::size_t living_ = 0;
     std::vector<std::size_t> freed_of_old_;  // units of older blocks that this execution freed
     address_table<cell> cells_;
-    std::vector<old_bytes> old_;
+    std::vector<old_bytes> old_;       // of this execution
+    std::vector<old_bytes> prepared_;  // of the preparation: taken back at the end of all
     std::vector<range> ranges_;
 };
 
