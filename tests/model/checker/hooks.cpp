@@ -15,6 +15,7 @@
 #include <cstring>
 #include <ctime>
 #include <new>
+#include <random>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -214,6 +215,14 @@ unsigned long long covey_model_ticks() {
 }
 
 }  // extern "C"
+
+// In an execution chance is the checker's: a run that is given no seed takes the same one each
+// time.
+std::random_device::result_type std::random_device::_M_getval() {
+    result_type drawn = 1;
+    if (!execution::is_active) static_cast<void>(syscall(SYS_getrandom, &drawn, sizeof drawn, 0));
+    return drawn;
+}
 
 // ----------------------------------------------------------------------------------------- memory
 
