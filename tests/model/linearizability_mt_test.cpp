@@ -130,7 +130,7 @@ TEST_CASE("channels used by tasks at once are linearizable _mt (M10, M14, M20, M
 }
 
 TEST_CASE("channels used by threads at once are linearizable _mt (M10, M20, M30-M46)") {
-    expect_linearizable(crew::threads, 15000);
+    expect_linearizable(crew::threads, 6000);
 }
 
 TEST_CASE("channels used by tasks and threads at once are linearizable _mt (M10, M20, M30-M46)") {

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSL-1.0
+// The programs that the fuzzer found worth keeping, and random ones, without the fuzzer; and that
+// the books in which they are kept would show a fault. COVEY_SEED=n runs one random program.
+#include "fuzz/interpreter.hpp"
+#include "support/catch.hpp"
+#include "support/race.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+namespace {
+
+std::vector<std::uint8_t> bytes_of(const std::filesystem::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void expect_right(const std::vector<std::uint8_t>& bytes, fuzz::tally& sums) {
+    const fuzz::program played = fuzz::read(bytes);
+    const std::string wrong = fuzz::run(played, sums);
+    if (!wrong.empty()) FAIL(wrong << "\n" << to_string(played));
+}
+
+// What the books say at the end of a story of one channel for one value.
+template <class F>
+std::string judged(F story) {
+    support::faults found;
+    fuzz::ledger books(found);
+    const std::size_t account = books.open_account(1);
+    fuzz::tally sums;
+    story(books, account);
+    books.judge(account, 0, false);
+    books.judge_all(sums);
+    return found.text();
+}
+
+}  // namespace
+
+TEST_CASE("programs of the corpus keep the rules, and leave nothing (C2, M30, N20, SV2)") {
+    std::size_t files = 0;
+    fuzz::tally sums;
+    for (const auto& each : std::filesystem::directory_iterator(COVEY_FUZZ_CORPUS)) {
+        INFO(each.path().filename().string());
+        ++files;
+        expect_right(bytes_of(each.path()), sums);
+    }
+    CHECK(files > 20);
+    CHECK(sums.received > 0);
+    CHECK(sums.absorbed > 0);
+}
+
+TEST_CASE("random programs keep the rules, and leave nothing (C2, M30, N20, SV2)") {
+    fuzz::tally sums;
+    for (const std::uint64_t seed : support::seeds(support::rounds(1500))) {
+        INFO("COVEY_SEED=" << seed);
+        expect_right(fuzz::random_bytes(seed), sums);
+    }
+    if (std::getenv("COVEY_SEED") != nullptr) return;
+    CHECK(sums.steps > 1000);
+    CHECK(sums.received > 100);
+    CHECK(sums.unsent > 100);
+    CHECK(sums.errors > 100);
+    CHECK(sums.absorbed > 10);
+    CHECK(sums.supervisors > 100);
+}
+
+TEST_CASE("a program is the same for the same bytes, and no byte is a program too (R22)") {
+    fuzz::tally sums;
+    expect_right({}, sums);
+    CHECK(sums.steps == 0);
+    for (const std::uint64_t seed : support::seeds(20)) {
+        const fuzz::program played = fuzz::read(fuzz::random_bytes(seed));
+        fuzz::tally first, second;
+        const std::string wrong = fuzz::run(played, first) + fuzz::run(played, second);
+        CHECK(wrong == "");
+        CHECK(first.steps == second.steps);
+        CHECK(first.received == second.received);
+    }
+}
+
+TEST_CASE("the books show a value that is lost, doubled or kept (M30)") {
+    using fuzz::ledger;
+    CHECK(judged([](ledger& books, std::size_t account) {
+              const fuzz::token value = books.make(account);
+              books.accept(value.number());
+              books.receive(value.number());
+          }) == "");
+    CHECK(judged([](ledger& books, std::size_t account) {
+              const fuzz::token value = books.make(account);
+              books.accept(value.number());
+          }) != "");
+    CHECK(judged([](ledger& books, std::size_t account) {
+              const fuzz::token value = books.make(account);
+              books.accept(value.number());
+              books.receive(value.number());
+              books.receive(value.number());
+          }) != "");
+    CHECK(judged([](ledger& books, std::size_t account) {
+              const fuzz::token value = books.make(account);
+              books.receive(value.number());
+          }) != "");
+    CHECK(judged([](ledger& books, std::size_t account) {
+              const std::size_t number = books.make(account).number();
+              books.destroy(number);
+          }) != "");
+}
+
+TEST_CASE("the books show an error that is lost or doubled, and who outlives whom (N20, C2)") {
+    for (const int places : {0, 1, 2}) {
+        support::faults found;
+        fuzz::ledger books(found);
+        fuzz::world in(found, books, std::chrono::milliseconds(1));
+        try {
+            in.fail();
+        } catch (...) {
+            for (int i = 0; i < places; ++i) in.arrive(std::current_exception());
+        }
+        fuzz::tally sums;
+        in.judge(sums);
+        CHECK((found.text() == "") == (places == 1));
+    }
+    support::faults found;
+    fuzz::ledger books(found);
+    fuzz::world in(found, books, std::chrono::milliseconds(1));
+    {
+        fuzz::presence outer(in, nullptr);
+        const fuzz::presence inner(in, &outer);
+    }
+    CHECK(found.text() == "");
+    std::optional<fuzz::presence> outer(std::in_place, in, nullptr);
+    alignas(fuzz::presence) unsigned char unnoticed[sizeof(fuzz::presence)];
+    ::new (unnoticed) fuzz::presence(in, &*outer);  // it never ends
+    outer.reset();
+    CHECK(found.text() != "");
+}
