@@ -182,6 +182,7 @@ void simulation::note_use(const task_record& task, const void* object,
 }
 
 void simulation::task_ends(const task_record& task) {
+    if (last_ == &task) last_ = nullptr;  // another one may come to lie there
     numbers_.erase(&task);
     graph_.forget(task);
     if (!keeps_record_ || fault_ || !task.root.error) return;
