@@ -119,6 +119,10 @@ void scheduler::inject(ready_chain& tasks) noexcept {
 task_record* scheduler::pop(station& own) noexcept {
     if (!order_.is_seeded()) [[likely]]
         return own.queue.pop();
+    return pop_in_order();
+}
+
+task_record* scheduler::pop_in_order() noexcept {
     for (;;) {
         if (order_.needs_batch() && !injected_.looks_empty())
             injected_.take(order_.ready(), injected_.count());
@@ -132,8 +136,6 @@ task_record* scheduler::pop(station& own) noexcept {
 scheduler::turn scheduler::next(station& own) noexcept {
     const std::uint32_t turns = own.turns.load(order::relaxed) + 1;
     own.turns.store(turns, order::relaxed);
-    if (simulated() != nullptr) [[unlikely]]
-        simulated()->begin_step();
     if (turns % turns_per_injected == 0 && !injected_.looks_empty()) queue_injected(own, 1);
     if ((!has_real_clock_ || turns % turns_per_clock_reading == 0) && timers_are_due())
         return {nullptr, false, false};

@@ -109,6 +109,7 @@ class scheduler {
  private:
     void push(station& own, task_record& task) noexcept;
     [[nodiscard]] task_record* pop(station& own) noexcept;
+    [[nodiscard, gnu::noinline]] task_record* pop_in_order() noexcept;  // seeded
     void inject(ready_chain& tasks) noexcept;
     [[nodiscard]] task_record* take_injected(station& own) noexcept;
     void queue_injected(station& own, std::size_t most) noexcept;

@@ -49,6 +49,7 @@ class seeded_order {
 
  private:
     [[nodiscard]] task_record* pop_simulated() noexcept {
+        simulation_->begin_step();
         while (task_record* task = ready_.take()) simulation_->add(*task);
         return simulation_->next();
     }

@@ -70,7 +70,7 @@ class simulation {
     void begin(runtime_core& core, cancel_scope& root) noexcept;
     void end() noexcept;
 
-    // A turn begins.
+    // A turn begins, or the worker finds that nobody is ready.
     void begin_step() noexcept;
     // It is ready.
     void add(task_record& task);

@@ -29,8 +29,12 @@ bool yields_every_operation() noexcept {
 }
 
 worker::worker(runtime_core& core, unsigned number) noexcept
-    : index(number), core_(core), station_(core.scheduler().station_of(number)) {
+    : index(number),
+      core_(core),
+      station_(core.scheduler().station_of(number)),
+      turn_budget_(core.scheduler().simulated() != nullptr ? 0 : budget_per_turn) {
     simulated = core.scheduler().simulated();
+    next_budget = turn_budget_;
 }
 
 void worker::run(task_record* first) noexcept {
@@ -53,8 +57,8 @@ void worker::run(task_record* first) noexcept {
 void worker::run_task(task_record& task) noexcept {
     who = &task;
     checkpoints_seen = task.is_watched ? &task.checkpoints_seen : nullptr;
-    budget = std::exchange(next_budget, budget_per_turn);
-    if (yields_every_operation() || simulated != nullptr) budget = 0;
+    budget = std::exchange(next_budget, turn_budget_);
+    if (yields_every_operation()) budget = 0;
     ended = false;
     task.phase.store(task_phase::running, lowlevel::order::relaxed);
     promise_base* frame = where_to_resume(task);

@@ -28,7 +28,7 @@ class worker : public lowlevel::turn {
 
     [[nodiscard]] task_record* current() const noexcept { return static_cast<task_record*>(who); }
 
-    unsigned next_budget = budget_per_turn;  // less, if the turn is handed over
+    unsigned next_budget = 0;  // of the next turn; less, if this one is handed over
     promise_base* next = nullptr;
     promise_base* unwind_from = nullptr;
     bool ended = false;  // the current task's root frame has finished or is destroyed
@@ -50,6 +50,7 @@ class worker : public lowlevel::turn {
 
     runtime_core& core_;
     detail::station& station_;
+    const unsigned turn_budget_;  // 0 in a simulated run: every operation lets others go on
 };
 
 // The calling thread's worker, or null. A function, so that no thread-local address is kept across
