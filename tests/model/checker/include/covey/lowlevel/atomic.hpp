@@ -72,7 +72,7 @@ class atomic {
     }
     static T from_word(std::uint64_t word) noexcept {
         T value;
-        __builtin_memcpy(&value, &word, sizeof value);
+        __builtin_memcpy(static_cast<void*>(&value), &word, sizeof value);  // trivially copyable
         return value;
     }
     T modify(model::seam::change how, T operand, order order, const here& where) noexcept {
