@@ -222,9 +222,10 @@ TEST_CASE("a block that nobody frees, and one that is used when it is free, are 
     must_fail([] { static_cast<void>(new volatile int(1)); }, "never freed");
     must_fail(
         [] {
-            auto* const block = new volatile int(1);
+            auto* const block = new int(1);
+            volatile int* volatile again = block;  // or the compiler would find it first
             delete block;
-            *block = 2;  // NOLINT
+            *again = 2;
         },
         "use after free");
     must_fail(
