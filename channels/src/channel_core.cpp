@@ -3,6 +3,7 @@
 
 #include <covey/channel.hpp>
 #include <covey/lowlevel/census.hpp>
+#include <covey/lowlevel/wait_report.hpp>
 
 #include <fmt/format.h>
 
@@ -19,6 +20,7 @@ using lowlevel::counted;
 using lowlevel::locked;
 using lowlevel::wait_list;
 using lowlevel::wait_node;
+using lowlevel::wait_report;
 using lowlevel::wait_result;
 using lowlevel::wake_list;
 
@@ -29,6 +31,10 @@ endpoint& end_of(const wait_node& node) noexcept { return *static_cast<endpoint*
 // What the operation will say needs the channel's name, when its handle may be gone.
 void keep_end(wait_node& node, endpoint& through) noexcept {
     if (!std::exchange(node.holds_through, true)) through.add_reference();
+}
+
+wait_report::use use_of(endpoint::side which) noexcept {
+    return which == endpoint::side::send ? wait_report::use::first : wait_report::use::second;
 }
 
 void end_without_value(wait_node& node, endpoint& through, wait_result how) noexcept {
@@ -336,6 +342,16 @@ channel_statistics channel_core::statistics() noexcept {
             .tasks_waiting_receive = count_waiting(receivers_),
             .peak_buffer_used = peak_,
             .dropped = dropped_};
+}
+
+void channel_core::note_use(lowlevel::turn& now, const endpoint& used) noexcept {
+    lowlevel::note_use(now, &used.core(), use_of(used.which()));
+}
+
+void channel_core::tell(const endpoint& used, wait_report& report) {
+    const auto other =
+        used.which() == endpoint::side::send ? endpoint::side::receive : endpoint::side::send;
+    report.waits_for(used.core().name(), &used.core(), use_of(other));
 }
 
 std::string channel_core::name() const {

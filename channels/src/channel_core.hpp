@@ -102,6 +102,10 @@ class channel_core {
     // An operation waits through that end from here on, or no longer; locked.
     void enter(lowlevel::wait_node& node, endpoint& through) noexcept;
     void leave(lowlevel::wait_node& node) noexcept;
+    // In a simulated run, where it is remembered who uses which end; and what somebody who waits
+    // through that end waits for.
+    static void note_use(lowlevel::turn& now, const endpoint& used) noexcept;
+    static void tell(const endpoint& used, lowlevel::wait_report& report);
     // "channel main.cpp:12"
     [[nodiscard]] std::string name() const;
 

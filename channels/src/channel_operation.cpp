@@ -4,21 +4,9 @@
 
 #include "channel_core.hpp"
 
-#include <covey/lowlevel/wait_report.hpp>
-
 #include <utility>
 
 namespace covey::detail {
-
-using lowlevel::wait_report;
-
-namespace {
-
-wait_report::use use_of(endpoint::side which) noexcept {
-    return which == endpoint::side::send ? wait_report::use::first : wait_report::use::second;
-}
-
-}  // namespace
 
 void channel_operation::count_at_once() noexcept {
     used()->add_reference();
@@ -26,13 +14,10 @@ void channel_operation::count_at_once() noexcept {
 }
 
 void channel_operation::note_use(lowlevel::turn& now) const noexcept {
-    lowlevel::note_use(now, &core(), use_of(used()->which()));
+    channel_core::note_use(now, *used());
 }
-
-void channel_operation::tell(wait_report& report) const {
-    const auto other =
-        used()->which() == endpoint::side::send ? endpoint::side::receive : endpoint::side::send;
-    report.waits_for(core().name(), &core(), use_of(other));
+void channel_operation::tell(lowlevel::wait_report& report) const {
+    channel_core::tell(*used(), report);
 }
 
 // Before it starts, so the new one owes or holds what the old one did.

@@ -126,7 +126,17 @@ void select_core::add_time(time_point when, std::size_t number) {
 
 bool select_core::await_ready() {
     locked_ = select_arm::order::sorted(first_, arms_);
+    lowlevel::turn* const now = lowlevel::this_turn();
+    if (now != nullptr && now->simulated != nullptr) {
+        for (const select_arm* arm = first_; arm != nullptr; arm = arm->next_)
+            channel_core::note_use(*now, *arm->end_);
+    }
     return wait_operation::await_ready();
+}
+
+void select_core::tell(lowlevel::wait_report& report) const {
+    for (const select_arm* arm = first_; arm != nullptr; arm = arm->next_)
+        channel_core::tell(*arm->end_, report);
 }
 
 void select_core::lock() noexcept {

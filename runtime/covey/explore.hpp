@@ -46,11 +46,12 @@ struct [[nodiscard]] explore_result {
     bool is_complete = false;   // of exhaustive and of a sweep: there is no other one
 
     // Of the first schedule that failed, which is the last that was run.
-    std::exception_ptr error;  // null: none has failed
-    std::uint64_t seed = 0;    // repeats it: replay(seed, main)
-    std::string what;          // the error, and those in it
-    std::string choices;       // one line for each time that several could go on
-    std::string task_tree;     // when a task failed last
+    std::exception_ptr error;                               // null: none has failed
+    std::uint64_t seed = 0;                                 // repeats it: replay(seed, main)
+    std::size_t most_steps = explore_options{}.most_steps;  // under which it failed
+    std::string what;                                       // the error, and those in it
+    std::string choices;    // one line for each time that several could go on
+    std::string task_tree;  // when a task failed last
 
     [[nodiscard]] explicit operator bool() const noexcept { return error == nullptr; }
     // All of it as text, with the line that repeats the schedule.
@@ -106,6 +107,13 @@ class program {
 
 template <class F>
 class program_of final : public program {
+    static_assert(std::is_copy_constructible_v<F>,
+                  "covey: main is run again and again, each time from a copy: let it capture what "
+                  "can be copied, or make the rest inside of it");
+    static_assert(std::is_invocable_v<F&>,
+                  "covey: main is called without arguments: wrap it, "
+                  "[] { return program(2, \"text\"); }");
+
  public:
     using main_task = callable_child<main_base<main_result<const F&>>, F>;
 
@@ -134,7 +142,7 @@ class program_of final : public program {
                                               program& main);
 [[nodiscard]] testing::explore_result sweep_cancellation(const testing::explore_options& options,
                                                          program& main);
-void replay(std::uint64_t seed, program& main);
+void replay(std::uint64_t seed, program& main, std::size_t most_steps);
 
 }  // namespace covey::detail
 
@@ -185,11 +193,12 @@ explore_result sweep_cancellation(F&& main) {
 
 // Runs main under that one schedule, which explore() or a sweep has named, in this process or
 // another: main's value, or what the schedule fails with. A schedule of exhaustive that is too long
-// for a number is found again by running those before it.
+// for a number is found again by running those before it. After `most_steps` it is given up, as in
+// explore(): one that was found with another limit needs the same here.
 template <class F>
-auto replay(std::uint64_t seed, F&& main) {
+auto replay(std::uint64_t seed, F&& main, std::size_t most_steps = explore_options{}.most_steps) {
     covey::detail::program_of<std::decay_t<F>> program(std::forward<F>(main));
-    covey::detail::replay(seed, program);
+    covey::detail::replay(seed, program, most_steps);
     return program.take();
 }
 

@@ -176,8 +176,14 @@ testing::leak_report beyond(const testing::leak_report& before, const testing::l
             .threads = more(before.threads, after.threads)};
 }
 
-// What it failed with; or null.
-std::exception_ptr run_once(program& main, simulation& chooses) {
+// How one schedule ended.
+struct outcome {
+    std::exception_ptr error;  // what it failed with; or null
+    std::size_t steps = 0;
+    std::string choices, task_tree;  // if they were written down
+};
+
+std::exception_ptr error_of_run(program& main, simulation& chooses) {
     task_record& record = main.renew();
     const testing::leak_report before = testing::leaks();
     std::exception_ptr error;
@@ -193,6 +199,11 @@ std::exception_ptr run_once(program& main, simulation& chooses) {
     if (!left.any()) return nullptr;
     return std::make_exception_ptr(
         testing::leak_error(fmt::format("something of covey outlives main: {}", to_string(left))));
+}
+
+outcome run_once(program& main, simulation& chooses) {
+    std::exception_ptr error = error_of_run(main, chooses);
+    return {std::move(error), chooses.steps(), chooses.choices(), chooses.task_tree()};
 }
 
 // A group's is a tree of what is in it.
@@ -240,9 +251,9 @@ void walk_to(path_strategy& path, std::uint64_t number, program& main, std::size
     }
 }
 
-// What was chosen goes to the record, if there is one.
-std::exception_ptr run_schedule(std::uint64_t seed, program& main, std::size_t most_steps,
-                                explore_result* record) {
+enum class recording : bool { off, on };
+
+outcome run_schedule(std::uint64_t seed, program& main, std::size_t most_steps, recording how) {
     std::unique_ptr<strategy> chosen;
     if (kind_of(seed) == seed_kind::path_number) {
         auto path = std::make_unique<path_strategy>();
@@ -253,13 +264,8 @@ std::exception_ptr run_schedule(std::uint64_t seed, program& main, std::size_t m
     }
     simulation chooses(*chosen, seed_of_chance(seed), most_steps);
     chooses.cancel_at_step(cancel_step_of(seed));
-    chooses.keep_record();
-    std::exception_ptr error = run_once(main, chooses);
-    if (record != nullptr) {
-        record->choices = chooses.choices();
-        record->task_tree = chooses.task_tree();
-    }
-    return error;
+    if (how == recording::on) chooses.keep_record();
+    return run_once(main, chooses);
 }
 
 // ----------------------------------------------------------------------------- many schedules
@@ -285,7 +291,7 @@ class explorer {
 
     explore_result run() {
         switch (options_.how) {
-            case exploration::random: run_seeds([](std::uint64_t seed) { return seed; }); break;
+            case exploration::random: run_random(); break;
             case exploration::pct: run_pct(); break;
             case exploration::exhaustive: run_all(); break;
         }
@@ -294,14 +300,9 @@ class explorer {
     explore_result sweep() {
         const std::uint64_t most = std::min<std::uint64_t>(options_.schedules, most_cancel_step);
         for (std::uint64_t step = 1; step <= most && !found_.error && !found_.is_complete; ++step) {
-            const std::uint64_t seed =
-                make_seed(seed_kind::cancellation, step << 32U | options_.seed);
-            const std::unique_ptr<strategy> chosen = make_strategy(seed);
-            simulation chooses(*chosen, seed_of_chance(seed), options_.most_steps);
-            chooses.cancel_at_step(step);
-            std::exception_ptr error = run_once(main_, chooses);
-            note(is_cancellation(error) ? nullptr : error, seed);
-            found_.is_complete = chooses.steps() < step;
+            outcome end = run(make_seed(seed_kind::cancellation, step << 32U | options_.seed));
+            found_.is_complete = end.steps < step;
+            if (!found_.is_complete && is_cancellation(end.error)) found_.error = nullptr;
         }
         return explained();
     }
@@ -316,31 +317,30 @@ class explorer {
         }
         return false;
     }
-    template <class SeedOf>
-    void run_seeds(SeedOf seed_of) {
-        while (!found_.error && found_.schedules != options_.schedules) {
-            const std::uint64_t seed = seed_of(options_.seed + found_.schedules);
-            const std::unique_ptr<strategy> chosen = make_strategy(seed);
-            simulation chooses(*chosen, seed_of_chance(seed), options_.most_steps);
-            note(run_once(main_, chooses), seed);
-        }
+    outcome run(std::uint64_t seed) {
+        outcome end = run_schedule(seed, main_, options_.most_steps, recording::off);
+        note(end.error, seed);
+        return end;
     }
-    // How long it is says a random schedule.
+    [[nodiscard]] bool goes_on() const noexcept {
+        return !found_.error && found_.schedules < options_.schedules;
+    }
+    void run_random() {
+        while (goes_on()) run(options_.seed + found_.schedules);
+    }
+    // How long main is says a random schedule.
     void run_pct() {
-        random_strategy any(options_.seed);
-        simulation chooses(any, seed_of_chance(options_.seed), options_.most_steps);
-        note(run_once(main_, chooses), make_seed(seed_kind::random, options_.seed));
-        const std::uint64_t steps = std::min<std::uint64_t>(chooses.steps(), most_steps_in_seed);
-        run_seeds([&](std::uint64_t seed) {
-            return make_seed(seed_kind::pct,
-                             std::uint64_t(options_.depth) << 56U | steps << 32U | seed);
-        });
+        if (!goes_on()) return;
+        const std::uint64_t steps =
+            std::min<std::uint64_t>(run(options_.seed).steps, most_steps_in_seed);
+        const std::uint64_t kind = std::uint64_t(options_.depth) << 56U | steps << 32U;
+        while (goes_on()) run(make_seed(seed_kind::pct, kind | (options_.seed + found_.schedules)));
     }
     void run_all() {
         path_strategy path;
-        while (!found_.error && !found_.is_complete && found_.schedules != options_.schedules) {
+        while (goes_on() && !found_.is_complete) {
             simulation chooses(path, 0, options_.most_steps);
-            std::exception_ptr error = run_once(main_, chooses);
+            const std::exception_ptr error = run_once(main_, chooses).error;
             const auto number = path.number();
             note(error, number ? make_seed(seed_kind::path, *number)
                                : make_seed(seed_kind::path_number, found_.schedules));
@@ -360,10 +360,12 @@ class explorer {
         return std::move(found_);
     }
     void explain() {
-        const std::exception_ptr again =
-            run_schedule(found_.seed, main_, options_.most_steps, &found_);
-        found_.what = text_of(again ? again : found_.error);
-        if (!again) {
+        outcome again = run_schedule(found_.seed, main_, options_.most_steps, recording::on);
+        found_.most_steps = options_.most_steps;
+        found_.choices = std::move(again.choices);
+        found_.task_tree = std::move(again.task_tree);
+        found_.what = text_of(again.error ? again.error : found_.error);
+        if (!again.error) {
             found_.what += "\n(and not again under the same schedule: ";
             found_.what += not_the_same;
             found_.what += ")";
@@ -391,10 +393,9 @@ explore_result sweep_cancellation(const explore_options& options, program& main)
     return explorer(options, main).sweep();
 }
 
-void replay(std::uint64_t seed, program& main) {
-    const std::exception_ptr error =
-        run_schedule(seed, main, explore_options{}.most_steps, nullptr);
-    if (error) std::rethrow_exception(error);
+void replay(std::uint64_t seed, program& main, std::size_t most_steps) {
+    const outcome end = run_schedule(seed, main, most_steps, recording::on);
+    if (end.error) std::rethrow_exception(end.error);
 }
 
 }  // namespace covey::detail
@@ -407,8 +408,10 @@ std::string covey::testing::explore_result::report() const {
     const auto part = [](const char* title, const std::string& text) {
         return text.empty() ? std::string() : fmt::format("{}:\n{}", title, text);
     };
+    const std::string steps =
+        most_steps == explore_options{}.most_steps ? "" : fmt::format(", {}", most_steps);
     return fmt::format(
-        "schedule {} failed: {}\n{}{}To run it again: covey::testing::replay({}, main)\n",
+        "schedule {} failed: {}\n{}{}To run it again: covey::testing::replay({}, main{})\n",
         schedules, what, part("Who could go on, and did", choices),
-        part("The tasks then", task_tree), seed);
+        part("The tasks then", task_tree), seed, steps);
 }

@@ -5,6 +5,7 @@
 #include "runtime_core.hpp"
 #include "scope_tree.hpp"
 #include "splitmix.hpp"
+#include "worker.hpp"
 
 #include <covey/explore.hpp>
 
@@ -22,8 +23,6 @@ using lowlevel::mutex_lock;
 
 namespace {
 
-// As many as any other run gives in a row.
-constexpr unsigned most_turns_in_a_row = 128;
 // Of timers that are due at the same instant so many may come first.
 constexpr std::size_t most_ties = 8;
 constexpr std::size_t most_lines = 200;
@@ -74,7 +73,7 @@ task_record* simulation::next() {
 // Whoever has had enough turns in a row stands aside once.
 std::size_t simulation::pick() {
     std::span<const candidate> able = ready_;
-    if (turns_in_a_row_ >= most_turns_in_a_row && able.size() > 1) {
+    if (turns_in_a_row_ >= worker::budget_per_turn && able.size() > 1) {
         const auto last = std::find_if(ready_.begin(), ready_.end(), [this](const candidate& each) {
             return each.task == last_;
         });

@@ -53,10 +53,10 @@ std::string wait_graph::tell(const task_record& task, edge_list& edges) const {
     std::string text;
     for (const wait_report::thing& each : report.things()) {
         const user_list& users = users_of(each);
-        text += fmt::format("'{}' waits to {} on {}: {}\n", task_name(task),
-                            operation->traits().verb, each.name,
-                            users.empty() ? "nobody who is left has used the other end"
-                                          : "the other end is used by " + list(users));
+        text += fmt::format(
+            "'{}' waits for {} on {}: {}\n", task_name(task), operation->traits().verb, each.name,
+            users.empty() ? "the other end is open, and nobody who is left has used it"
+                          : "the other end is used by " + list(users));
         user_list& to = edges[&task];
         to.insert(to.end(), users.begin(), users.end());
     }

@@ -249,7 +249,7 @@ TEST_CASE("channel: a deadlock names the channels, who uses their other ends, an
     const explore_result found = explore(main);
     REQUIRE_FALSE(found);
     INFO(found);
-    CHECK(found.what.find("'left' waits to receive on channel channel_explore_test.cpp:") !=
+    CHECK(found.what.find("'left' waits for receive on channel channel_explore_test.cpp:") !=
           std::string::npos);
     CHECK(found.what.find("the other end is used by 'right'") != std::string::npos);
     const bool is_circle =
@@ -265,5 +265,30 @@ TEST_CASE("channel: a receiver whose sender nobody uses any more is found, and s
     });
     REQUIRE_FALSE(found);
     INFO(found);
-    CHECK(found.what.find("nobody who is left has used the other end") != std::string::npos);
+    CHECK(found.what.find("the other end is open, and nobody who is left has used it") !=
+          std::string::npos);
+}
+
+TEST_CASE("select: a deadlock names each of its channels") {
+    const explore_result found = explore([]() -> task<> {
+        auto [a_out, a_in] = open_memory_channel<int>(0);
+        auto [b_out, b_in] = open_memory_channel<int>(0);
+        co_await covey::with_nursery([&](nursery& both) -> task<> {
+            both.start_soon({.name = "chooser"}, [&]() -> task<> {
+                for (;;) {
+                    co_await covey::select(covey::receive_from(a_in), covey::receive_from(b_in));
+                }
+            });
+            both.start_soon({.name = "sender"}, [&]() -> task<> {
+                co_await covey::select(covey::send_to(a_out, 1), covey::send_to(b_out, 2));
+            });
+            co_return;
+        });
+    });
+    REQUIRE_FALSE(found);
+    INFO(found);
+    const std::string line = "'chooser' waits for select of 2 on channel channel_explore_test.cpp:";
+    const std::size_t first = found.what.find(line);
+    REQUIRE(first != std::string::npos);
+    CHECK(found.what.find(line, first + 1) != std::string::npos);
 }

@@ -127,13 +127,13 @@ TEST_CASE("the books show an error that is lost or doubled, and who outlives who
     fuzz::ledger books(found);
     fuzz::world in(found, books, std::chrono::milliseconds(1));
     {
-        fuzz::presence outer(in, nullptr);
-        const fuzz::presence inner(in, &outer);
+        support::presence outer(in.found, nullptr);
+        const support::presence inner(in.found, &outer);
     }
     CHECK(found.text() == "");
-    std::optional<fuzz::presence> outer(std::in_place, in, nullptr);
-    alignas(fuzz::presence) unsigned char unnoticed[sizeof(fuzz::presence)];
-    ::new (unnoticed) fuzz::presence(in, &*outer);  // it never ends
+    std::optional<support::presence> outer(std::in_place, in.found, nullptr);
+    alignas(support::presence) unsigned char unnoticed[sizeof(support::presence)];
+    ::new (unnoticed) support::presence(in.found, &*outer);  // it never ends
     outer.reset();
     CHECK(found.text() != "");
 }

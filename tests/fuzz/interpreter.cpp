@@ -29,6 +29,7 @@ namespace fuzz {
 namespace {
 
 using namespace std::chrono_literals;
+using support::presence;
 
 constexpr int limit_of_a_step = 60;  // of main, in units
 
@@ -488,7 +489,7 @@ covey::task<> perform(stage& in, presence& self, const step& how) {
 }
 
 covey::task<> live(stage* in, presence* around, const block* todo) {
-    presence self(*in, around);
+    presence self(in->found, around);
     for (const step& each : *todo) {
         if (!in->may_step()) co_return;
         co_await perform(*in, self, each);
@@ -497,7 +498,7 @@ covey::task<> live(stage* in, presence* around, const block* todo) {
 
 // Neither the first error nor the first wait for nobody is the end of main.
 covey::task<> whole_life(stage* in, const program* played) {
-    presence self(*in, nullptr);
+    presence self(in->found, nullptr);
     for (const step& each : played->main) {
         if (!in->may_step()) co_return;
         const covey::duration limit = in->give(in->unit * limit_of_a_step);

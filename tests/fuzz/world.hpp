@@ -6,6 +6,7 @@
 
 #include "fuzz/program.hpp"
 #include "support/faults.hpp"
+#include "support/presence.hpp"
 
 #include <covey/cancel_scope.hpp>
 #include <covey/event.hpp>
@@ -252,25 +253,6 @@ class world {
     std::vector<std::size_t> places_;  // of each error: where it was seen
     std::deque<covey::scope_handle> scopes_;
     std::deque<covey::supervisor_handle> supervisors_;
-};
-
-// Somebody alive, inside of somebody else.
-class presence {
- public:
-    presence(world& in, presence* around) : world_(in), around_(around) {
-        if (around_ != nullptr) ++around_->inside_;
-    }
-    presence(const presence&) = delete;
-    presence& operator=(const presence&) = delete;
-    ~presence() {
-        world_.found.expect(inside_ == 0, "what is inside ends first");
-        if (around_ != nullptr) --around_->inside_;
-    }
-
- private:
-    world& world_;
-    presence* around_;
-    std::atomic<int> inside_ = 0;
 };
 
 // Where the errors of a supervisor's children go: those that its block raises go on from there, the

@@ -4,6 +4,7 @@
 // nothing is left.
 #include "support/catch.hpp"
 #include "support/errors.hpp"
+#include "support/presence.hpp"
 #include "support/race.hpp"
 
 #include <covey/cancel_scope.hpp>
@@ -31,6 +32,7 @@ using namespace std::chrono_literals;
 namespace {
 
 using support::dice;
+using support::presence;
 
 class world {
  public:
@@ -68,25 +70,6 @@ class world {
  private:
     std::mutex lock_;
     std::vector<covey::scope_handle> scopes_;
-};
-
-// Somebody alive in the world, inside of somebody else.
-class presence {
- public:
-    presence(world& in, presence* around) : world_(in), around_(around) {
-        if (around_ != nullptr) ++around_->inside_;
-    }
-    presence(const presence&) = delete;
-    presence& operator=(const presence&) = delete;
-    ~presence() {
-        world_.found.expect(inside_ == 0, "what is inside ends first");
-        if (around_ != nullptr) --around_->inside_;
-    }
-
- private:
-    world& world_;
-    presence* around_;
-    std::atomic<int> inside_ = 0;
 };
 
 covey::task<> live(world& in, presence* around, dice random, int depth);
@@ -219,7 +202,7 @@ covey::task<> one_step(world& in, presence& self, dice& random, int depth) {
 }
 
 covey::task<> live(world& in, presence* around, dice random, int depth) {
-    presence self(in, around);
+    presence self(in.found, around);
     const std::uint64_t steps = 1 + random.roll(3);
     for (std::uint64_t i = 0; i < steps; ++i) co_await one_step(in, self, random, depth);
 }

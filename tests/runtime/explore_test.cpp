@@ -89,7 +89,7 @@ TEST_CASE("explore: a program that is right in every order passes") {
         const explore_result found = explore({.schedules = 200, .how = how}, lose_nothing);
         CHECK(found);
         CHECK(found.error == nullptr);
-        CHECK(found.seed == found.seed);
+        CHECK(found.schedules > 0);
     }
 }
 
@@ -258,6 +258,19 @@ TEST_CASE("explore: a schedule that doesn't end has failed") {
     CHECK_THROWS_AS(std::rethrow_exception(found.error), covey::testing::livelock_error);
 }
 
+TEST_CASE("explore: a failure after many steps is repeated with as many") {
+    const auto main = []() -> task<> {
+        for (int i = 0; i < 150'000; ++i) co_await covey::checkpoint();
+        throw std::runtime_error("late");
+    };
+    const explore_result found = explore({.most_steps = 200'000}, main);
+    REQUIRE_FALSE(found);
+    CHECK(found.what == "std::runtime_error: late");
+    CHECK(found.report().find("covey::testing::replay(1, main, 200000)") != std::string::npos);
+    CHECK_THROWS_WITH(replay(found.seed, main, found.most_steps), "late");
+    CHECK_THROWS_AS(replay(found.seed, main), covey::testing::livelock_error);
+}
+
 TEST_CASE("explore: what outlives main is a failure") {
     std::vector<covey::detail::task_record*> kept;
     const explore_result found = explore([&]() -> task<> {
@@ -388,7 +401,11 @@ TEST_CASE("explore: options that can't be are refused, and so is a run inside a 
                         co_return;
                     }),
                     std::logic_error);
-    CHECK(explore({.schedules = 0}, nothing));
+    for (const exploration how : every_way()) {
+        const explore_result none = explore({.schedules = 0, .how = how}, nothing);
+        CHECK(none);
+        CHECK(none.schedules == 0);
+    }
 }
 
 TEST_CASE("sweep_cancellation: main is cancelled at each of its awaits in turn") {
@@ -449,4 +466,13 @@ TEST_CASE("sweep_cancellation: an error that main throws because of it is a fail
     const explore_result found = covey::testing::sweep_cancellation(main);
     REQUIRE_FALSE(found);
     CHECK(found.what.find("not saved") != std::string::npos);
+}
+
+TEST_CASE("sweep_cancellation: a cancelled_error of main's own is a failure") {
+    const explore_result found = covey::testing::sweep_cancellation([]() -> task<> {
+        co_await covey::checkpoint();
+        throw covey::cancelled_error("given up", {});
+    });
+    REQUIRE_FALSE(found);
+    CHECK(found.what.find("given up") != std::string::npos);
 }

@@ -44,6 +44,7 @@ class select_arm : public lowlevel::wait_node {
 class select_core : public lowlevel::wait_operation {
  public:
     [[nodiscard]] bool await_ready();
+    void tell(lowlevel::wait_report& report) const final;
 
  protected:
     explicit select_core(std::size_t cases) noexcept;
