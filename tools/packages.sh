@@ -10,6 +10,7 @@ fi
 
 packages_build=(cmake ninja-build clang-19 libfmt-dev "$package_boost")
 packages_test=(libclang-rt-19-dev clang-format-19 catch2 g++ python3)
+packages_mutants=(patch)
 packages_counts=(valgrind)
 packages_trixie=(debootstrap debian-archive-keyring)
 

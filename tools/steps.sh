@@ -52,11 +52,18 @@ step_counts() {
     bash tools/counts.sh
 }
 
+# Needs what step_dev builds, and builds it if it isn't there.
+step_mutants() {
+    bash tools/mutants_test.sh
+    bash tools/mutants.sh
+}
+
 step_gcc() { trixie_test; }
 
 step_packages() {
     need_packages "${packages_build[@]}" "${packages_test[@]}"
     case " $* " in *' gcc '*) need_packages "${packages_trixie[@]}" ;; esac
+    case " $* " in *' mutants '*) need_packages "${packages_mutants[@]}" ;; esac
     case " $* " in *' counts '*) need_packages "${packages_counts[@]}" ;; esac
 }
 
@@ -125,11 +132,11 @@ print_summary() {
 }
 
 chosen_steps() {
-    local all=(lint dev counts shared asan tsan)
+    local all=(lint dev mutants counts shared asan tsan)
     if [ "${CI-}" = true ]; then all+=(gcc); fi
     case "${1-}" in
         '') echo "${all[@]}" ;;
-        --all) echo lint dev counts shared asan tsan gcc ;;
+        --all) echo lint dev mutants counts shared asan tsan gcc ;;
         *) echo "$@" ;;
     esac
 }
@@ -139,7 +146,7 @@ run_steps() {
     read -r -a steps <<<"$(chosen_steps "$@")"
     for name in "${steps[@]}"; do
         declare -F "step_$name" >/dev/null || {
-            echo "There is no step '$name'. Steps: quick lint dev counts asan tsan shared gcc" >&2
+            echo "There is no step '$name'. Steps: quick lint dev mutants counts asan tsan shared gcc" >&2
             exit 2
         }
     done
