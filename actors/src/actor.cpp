@@ -21,6 +21,7 @@
 
 #include <covey/checkpoint.hpp>
 #include <covey/exception_group.hpp>
+#include <covey/lowlevel/fault_point.hpp>
 
 #include <fmt/format.h>
 
@@ -80,6 +81,7 @@ class [[nodiscard]] incarnation::handler_run : private continuation {
     bool await_ready() noexcept {
         try {
             message_box& box = life_.box_for_handler();
+            lowlevel::fault_point();
             const called_handler called =
                 box.type()->handle(*life_.actor_, box.storage(), life_.current_.reply);
             child = called.frame;
@@ -148,8 +150,10 @@ bool incarnation::begin(nursery& children) noexcept {
 
 task<> incarnation::work() {
     co_await stands_for_its_caller();
+    lowlevel::fault_point();
     actor_ = host_.make();
     actor_->life_ = this;
+    lowlevel::fault_point();
     co_await actor_->on_start();
     is_ready_ = true;
     host_.ready();
@@ -243,6 +247,7 @@ void incarnation::keep_or_discard(dead_letter_reason why, const std::exception_p
 
 verdict incarnation::decide(const std::exception_ptr& error) noexcept {
     try {
+        lowlevel::fault_point();
         const verdict decided = actor_->on_error(error);
         if (decided != verdict::resume) add_error(error);
         return decided;
@@ -265,7 +270,10 @@ task<> incarnation::say_goodbye() {
     co_await stands_for_its_caller();
     scope_block shield({.timeout = cell().grace(), .shield = true});
     settled<void> last_words;
-    co_await settle(last_words, [&] { return actor_->on_stop(outcome_.reason); });
+    co_await settle(last_words, [&] {
+        lowlevel::fault_point();
+        return actor_->on_stop(outcome_.reason);
+    });
     static_cast<void>(shield.leave(last_words.stopped));
     add_error(std::move(last_words.error));
 }

@@ -4,6 +4,8 @@
 
 #include "supervisor_core.hpp"
 
+#include <covey/lowlevel/fault_point.hpp>
+
 #include <fmt/format.h>
 
 #include <stdexcept>
@@ -75,6 +77,7 @@ void decide(const child_slot& child, child_outcome& outcome) noexcept {
     if (ask == nullptr || outcome.how != child_outcome::kind::failed) return;
     if (outcome.decided != verdict::restart) return;
     try {
+        lowlevel::fault_point();
         outcome.decided = ask(child.info(), outcome.error);
     } catch (...) {
         outcome.policy_error = std::current_exception();
@@ -91,6 +94,7 @@ class ending {
         if (child_) child_->core->child_ended(*child_, std::move(outcome));
     }
     [[nodiscard]] child_slot& child() const noexcept { return *child_; }
+    [[nodiscard]] explicit operator bool() const noexcept { return bool(child_); }
 
     child_outcome outcome{.how = child_outcome::kind::stopped};
 
@@ -151,8 +155,14 @@ task<> run_to_the_end(ending end) {
 }  // namespace
 
 void supervisor_core::spawn_incarnation(child_slot& child) {
-    nursery_->start_soon({.name = child.name}, &run_to_the_end,
-                         ending(counted_ref<child_slot>::to(child)));
+    ending end(counted_ref<child_slot>::to(child));
+    try {
+        nursery_->start_soon({.name = child.name}, &run_to_the_end, std::move(end));
+    } catch (...) {
+        if (!end) throw;  // it has been told, but not why
+        end.outcome.how = child_outcome::kind::failed;
+        end.outcome.error = std::current_exception();
+    }
 }
 
 }  // namespace covey::detail

@@ -58,10 +58,10 @@ namespace {
 task<child_id> start_and_wait(counted_ref<supervisor_core> core, counted_ref<child_slot> child) {
     co_await stands_for_its_caller();
     co_await checkpoint_if_cancelled();
-    core->admit(*child);
+    auto until_ready = await_in_task(slot_wait(core, child, slot_wait::goal::ready));
+    core->admit(*child);  // from here on it runs, and somebody has to wait for it
     settled<void> waited;
-    co_await settle(waited,
-                    [&] { return await_in_task(slot_wait(core, child, slot_wait::goal::ready)); });
+    co_await settle(waited, [&] { return std::move(until_ready); });
     if (waited.stopped) {
         core->abandon(*child);
         co_await slot_wait(core, child, slot_wait::goal::ended);

@@ -23,6 +23,19 @@ void event_log::add(supervision_event event) {
     events_.push_back(std::move(event));
 }
 
+// What the manager's task calls. Its frame is made here: children wait for the manager's word, so
+// once there is a task, nothing may be missing when it begins.
+class supervisor_core::managing {
+ public:
+    explicit managing(supervisor_core& core)
+        : core_(counted_ref<supervisor_core>::to(core)), frame_(core.manage()) {}
+    task<> operator()() noexcept { return std::move(frame_); }
+
+ private:
+    counted_ref<supervisor_core> core_;
+    task<> frame_;
+};
+
 supervisor_core::supervisor_core(const kept_options& kept)
     : options_(kept.options),
       name_(kept.name.empty() ? task_name(current_task("with_supervisor")) : kept.name),
@@ -45,10 +58,7 @@ void supervisor_core::open(nursery& children, scope_handle body) {
     alarm_.emplace();
     if (options_.intensity != 0 && options_.backoff.first > options_.period / options_.intensity)
         log(event::unreachable_budget, nullptr);
-    children.start_soon(
-        {.name = "supervisor's manager"},
-        [](counted_ref<supervisor_core> core) { return core->manage(); },
-        counted_ref<supervisor_core>::to(*this));
+    children.start_soon({.name = "supervisor's manager"}, managing(*this));
     is_managed_ = true;
     outer_child_ = lowlevel::enclosing_note<child_slot>();
     if (outer_child_ != nullptr)
@@ -124,6 +134,7 @@ void supervisor_core::post_locked(child_slot& child) noexcept {
 void supervisor_core::admit(child_slot& fresh) {
     const mutex_guard held(lock_);
     if (refuses_) throw_closing("start");
+    admitted_.emplace(next_id_, counted_ref<child_slot>::to(fresh));
     fresh.core = this;
     fresh.id = {next_id_++};
     fresh.posted.fresh = true;

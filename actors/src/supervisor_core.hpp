@@ -33,7 +33,7 @@ namespace covey::detail {
 // The events of a supervisor, the latest ones.
 class event_log {
  public:
-    explicit event_log(std::size_t most) noexcept : most_(most) {}
+    explicit event_log(std::size_t most) : most_(most) {}
     void add(supervision_event event);
     [[nodiscard]] std::vector<supervision_event> copy() const {
         return {events_.begin(), events_.end()};
@@ -103,14 +103,16 @@ class supervisor_core final : public counted_object, public lowlevel::scope_note
     ~supervisor_core() override;
 
     // ---- The manager: supervisor_manager.cpp.
+    class managing;
     task<> manage();
     [[nodiscard]] bool take_a_turn();
-    struct told {
-        counted_ref<child_slot> child;
-        child_slot::news news;
-    };
-    [[nodiscard]] std::vector<told> take_news();
-    void enter_table(child_slot& fresh);
+    void take_news();
+    void sort_heard() noexcept;
+    void hear_news() noexcept;
+    void forget_news() noexcept;
+    template <class Step>
+    void take_step(child_slot& child, Step step) noexcept;
+    void enter_table(child_slot& fresh) noexcept;
     void hear_requests(child_slot& child, const child_slot::news& news);
     void start_incarnation(child_slot& child);
     void spawn_incarnation(child_slot& child);  // in child_slot.cpp
@@ -151,7 +153,8 @@ class supervisor_core final : public counted_object, public lowlevel::scope_note
     [[nodiscard]] bool should_close() const noexcept;
     [[nodiscard]] bool is_done() noexcept;
     void end_slot(child_slot& child, child_state state, exit_reason reason,
-                  std::exception_ptr error);
+                  std::exception_ptr error) noexcept;
+    void keep_error(std::exception_ptr error) noexcept;
     void end_waiters(child_slot& child, bool for_good) noexcept;
     void remember(const child_slot& child, const std::exception_ptr& error) noexcept;
     void report_unresponsive(const child_slot& child);
@@ -179,7 +182,10 @@ class supervisor_core final : public counted_object, public lowlevel::scope_note
 
     // Guarded by lock_.
     lowlevel::mutex lock_;
-    lowlevel::intrusive_list<child_slot, news_hook> posted_;  // each counted
+    using news_list = lowlevel::intrusive_list<child_slot, news_hook>;
+    news_list posted_;  // each counted
+    news_list heard_;   // the same; the manager goes through it without the lock
+    std::map<std::uint64_t, counted_ref<child_slot>> admitted_;  // until they are in the table
     bool refuses_ = false;
     bool stop_all_ = false;
     std::string stop_all_reason_;
@@ -212,6 +218,7 @@ class supervisor_core final : public counted_object, public lowlevel::scope_note
     time_point body_asked_at_ = {};
     bool heard_body_end_ = false;
     bool closing_ = false;
+    bool has_defect_ = false;  // it has had no memory, say: no order is kept any more
     bool cut_short_ = false;
     bool gave_up_ = false;
     std::string exceeded_;  // by what it gave up: "more than 5 restarts in 30 s"

@@ -38,52 +38,41 @@ task<> supervisor_core::manage() {
             if (take_a_turn()) break;
         } catch (...) {
             survive_defect(std::current_exception());
+            continue;
         }
         co_await alarm_->wait(next_deadline(), closing_ ? nullptr : scope_);
     }
     log(event::closed, nullptr);
 }
 
-// True: nothing is left to manage. Outcomes come first, the child started first before the others,
-// so that the order in which children happened to end doesn't matter. (SV16b, SV16c)
+// True: nothing is left to manage.
 bool supervisor_core::take_a_turn() {
-    std::vector<told> news = take_news();
+    take_news();
     if (!closing_ && scope_->soft_cancelled()) begin_close(body_ends::when_asked);
-    for (told& each : news) {
-        if (each.news.fresh) enter_table(*each.child);
-        if (each.news.ready) became_ready(*each.child);
-    }
-    for (told& each : news)
-        if (each.news.ended) has_ended(*each.child, *each.news.ended);
-    for (told& each : news) hear_requests(*each.child, each.news);
+    hear_news();
     fire_deadlines();
     while (step_group_restart()) continue;
     if (!closing_ && should_close()) begin_close(body_ends::when_asked);
-    if (closing_) step_close();
+    if (closing_ && !has_defect_) step_close();
     return closing_ && is_done();
 }
 
 // What others have posted, in the order of the children's start.
-std::vector<supervisor_core::told> supervisor_core::take_news() {
-    std::vector<told> result;
+void supervisor_core::take_news() {
     bool stop_all = false;
     bool body_ended = false;
     std::exception_ptr body_error;
     {
         const mutex_guard held(lock_);
-        while (child_slot* child = posted_.front()) {
-            result.push_back({});
-            posted_.remove(*child);
-            result.back().child = counted_ref<child_slot>(child);  // the list's
-            result.back().news = std::exchange(child->posted, {});
-        }
+        for (child_slot* each = posted_.front(); each != nullptr; each = posted_.after(*each))
+            each->heard = std::exchange(each->posted, {});
+        heard_.splice_back(posted_);
+        sort_heard();
         stop_all = std::exchange(stop_all_, false);
         if (!stop_all_reason_.empty()) close_reason_ = std::exchange(stop_all_reason_, {});
         body_ended = body_ended_ && !std::exchange(heard_body_end_, body_ended_);
         if (body_ended) body_error = std::exchange(body_error_, nullptr);
     }
-    std::sort(result.begin(), result.end(),
-              [](const told& a, const told& b) { return a.child->id < b.child->id; });
     if (body_ended) body_deadline_ = time_point::max();
     if (body_error && !is_about_closing(body_error)) {
         primary_is_of_body_ = !primary_;
@@ -91,7 +80,72 @@ std::vector<supervisor_core::told> supervisor_core::take_news() {
     } else if (stop_all) {
         begin_close(body_ends::when_asked);
     }
-    return result;
+}
+
+// Locked. Without memory to sort in they stay as they came.
+void supervisor_core::sort_heard() noexcept try {
+    std::vector<child_slot*> sorted;
+    for (child_slot* each = heard_.front(); each != nullptr; each = heard_.after(*each))
+        sorted.push_back(each);
+    const auto started_first = [](const child_slot* a, const child_slot* b) {
+        return a->id < b->id;
+    };
+    if (std::is_sorted(sorted.begin(), sorted.end(), started_first)) return;
+    std::sort(sorted.begin(), sorted.end(), started_first);
+    for (child_slot* each : sorted) {
+        heard_.remove(*each);
+        heard_.push_back(*each);
+    }
+} catch (...) {
+}
+
+// Outcomes come first, the child started first before the others, so that the order in which
+// children happened to end doesn't matter. (SV16b, SV16c)
+void supervisor_core::hear_news() noexcept {
+    const auto each_of_them = [this](auto step) {
+        for (child_slot* each = heard_.front(); each != nullptr; each = heard_.after(*each))
+            take_step(*each, [&] { step(*each); });
+    };
+    each_of_them([this](child_slot& child) {
+        if (child.heard.fresh) enter_table(child);
+        if (child.heard.ready) became_ready(child);
+    });
+    each_of_them([this](child_slot& child) {
+        if (child.heard.ended) has_ended(child, *child.heard.ended);
+    });
+    each_of_them([this](child_slot& child) { hear_requests(child, child.heard); });
+    forget_news();
+}
+
+// Those who have posted meanwhile are heard in the next turn.
+void supervisor_core::forget_news() noexcept {
+    for (;;) {
+        child_slot* child = nullptr;
+        child_slot::news old;  // what is in it ends without the lock
+        {
+            const mutex_guard held(lock_);
+            child = heard_.pop_front();
+            if (child == nullptr) return;
+            old = std::exchange(child->heard, {});
+            if (child->posted.any()) {
+                posted_.push_back(*child);
+                continue;
+            }
+        }
+        child->drop_reference();  // the list's
+    }
+}
+
+// A step that throws, because there is no memory, ends what it was about: this child and, together,
+// all others.
+template <class Step>
+void supervisor_core::take_step(child_slot& child, Step step) noexcept {
+    try {
+        step();
+    } catch (...) {
+        survive_defect(std::current_exception());
+        if (child.heard.ended) keep_error(child.heard.ended->error);
+    }
 }
 
 void supervisor_core::hear_requests(child_slot& child, const child_slot::news& news) {
@@ -112,14 +166,14 @@ void supervisor_core::hear_requests(child_slot& child, const child_slot::news& n
     }
 }
 
-void supervisor_core::enter_table(child_slot& fresh) {
-    std::map<std::uint64_t, counted_ref<child_slot>> node;
-    node.emplace(fresh.id.value, counted_ref<child_slot>::to(fresh));
+void supervisor_core::enter_table(child_slot& fresh) noexcept {
     ++living_;
     if (fresh.options.significant) ++significant_living_;
     {
-        const locked held(table_lock_);
-        table_.insert(node.extract(node.begin()));
+        const mutex_guard held(lock_);
+        auto place = admitted_.extract(fresh.id.value);
+        const locked table_held(table_lock_);
+        table_.insert(std::move(place));
     }
     if (closing_) end_slot(fresh, child_state::stopped, exit_reason::stopped, nullptr);
 }
@@ -140,17 +194,11 @@ void supervisor_core::start_incarnation(child_slot& child) {
     child.purpose = stop_purpose::none;
     child.why.store(exit_reason::cancelled, order::relaxed);
     child.own_verdict = verdict::restart;
-    child.runs = true;
     set_state(child, child_state::starting);
     log(event::start, &child);
     set_deadline(child, later(now(), child.options.start_limit));
-    try {
-        spawn_incarnation(child);
-    } catch (...) {
-        child_outcome outcome{.how = child_outcome::kind::failed};
-        outcome.error = std::current_exception();
-        has_ended(child, outcome);
-    }
+    child.runs = true;
+    spawn_incarnation(child);
 }
 
 void supervisor_core::became_ready(child_slot& child) {
@@ -184,7 +232,7 @@ void supervisor_core::ended_as_asked(child_slot& child, child_outcome& outcome) 
     const stop_purpose purpose = std::exchange(child.purpose, stop_purpose::none);
     if (closing_) {
         log(outcome.error ? event::failed_to_stop : event::stopped, &child, outcome.error);
-        if (outcome.error) close_errors_.push_back(outcome.error);
+        keep_error(outcome.error);
         end_slot(child, child_state::stopped, exit_reason::stopped, outcome.error);
         return;
     }
@@ -250,7 +298,7 @@ void supervisor_core::failed_by_itself(child_slot& child, child_outcome& outcome
     const std::exception_ptr error = outcome.error;
     if (closing_) {
         log(event::failed_to_stop, &child, error);
-        close_errors_.push_back(error);
+        keep_error(error);
         end_slot(child, child_state::removed, exit_reason::failed, error);
     } else if (!child.was_ever_ready && !joins_group_restart(child)) {
         log(event::start_failed, &child, error);
@@ -274,7 +322,7 @@ void supervisor_core::fail(std::exception_ptr error) {
     if (!primary_)
         primary_ = std::move(error);
     else
-        close_errors_.push_back(std::move(error));
+        keep_error(std::move(error));
     begin_close(body_ends::at_once);
 }
 
@@ -358,7 +406,7 @@ void supervisor_core::end_waiters(child_slot& child, bool for_good) noexcept {
 
 // The prototypes go, and with them what the user has given them; those who wait are told last.
 void supervisor_core::end_slot(child_slot& child, child_state state, exit_reason reason,
-                               std::exception_ptr error) {
+                               std::exception_ptr error) noexcept {
     constexpr std::size_t most_remembered = 1000;
     const counted_ref<child_slot> kept = counted_ref<child_slot>::to(child);
     set_deadline(child, time_point::max());
@@ -387,13 +435,33 @@ void supervisor_core::end_slot(child_slot& child, child_state state, exit_reason
     end_waiters(child, true);
 }
 
+// Without memory for several errors the first one stands for all.
+void supervisor_core::keep_error(std::exception_ptr error) noexcept {
+    if (!error) return;
+    try {
+        close_errors_.push_back(std::move(error));
+    } catch (...) {
+        if (!primary_) primary_ = std::move(error);
+    }
+}
+
 // No memory, or an error of ours: every child is cancelled together, and all of them are joined.
 void supervisor_core::survive_defect(std::exception_ptr defect) noexcept {
-    if (!primary_) primary_ = std::move(defect);
-    closing_ = true;
+    if (primary_)
+        keep_error(std::move(defect));
+    else
+        primary_ = std::move(defect);
+    closing_ = has_defect_ = true;
+    group_ = {};
+    close_by_ = body_deadline_ = time_point::max();
     {
         const mutex_guard held(lock_);
         refuses_ = true;
+    }
+    for (auto each = table_.begin(); each != table_.end();) {
+        const counted_ref<child_slot> child = each++->second;
+        if (!child->runs && !child->is_over())
+            end_slot(*child, child_state::stopped, exit_reason::stopped, nullptr);
     }
     scope_->pierce("its supervisor has failed");
 }

@@ -88,6 +88,12 @@ class leak_error : public std::logic_error {
     using std::logic_error::logic_error;
 };
 
+// What sweep_callbacks() throws.
+class injected_error : public std::runtime_error {
+ public:
+    using std::runtime_error::runtime_error;
+};
+
 }  // namespace covey::testing
 
 namespace covey::detail {
@@ -140,8 +146,9 @@ class program_of final : public program {
 
 [[nodiscard]] testing::explore_result explore(const testing::explore_options& options,
                                               program& main);
-[[nodiscard]] testing::explore_result sweep_cancellation(const testing::explore_options& options,
-                                                         program& main);
+enum class sweep_kind : std::uint8_t { cancellation, allocations, callbacks };
+[[nodiscard]] testing::explore_result sweep(sweep_kind kind,
+                                            const testing::explore_options& options, program& main);
 void replay(std::uint64_t seed, program& main, std::size_t most_steps);
 
 }  // namespace covey::detail
@@ -183,12 +190,46 @@ explore_result explore(F&& main) {
 template <class F>
 explore_result sweep_cancellation(explore_options options, F&& main) {
     covey::detail::program_of<std::decay_t<F>> program(std::forward<F>(main));
-    return covey::detail::sweep_cancellation(options, program);
+    return covey::detail::sweep(covey::detail::sweep_kind::cancellation, options, program);
 }
 template <class F>
     requires(!std::is_same_v<std::remove_cvref_t<F>, explore_options>)
 explore_result sweep_cancellation(F&& main) {
     return sweep_cancellation(explore_options{}, std::forward<F>(main));
+}
+
+// The same with memory: the first allocation of main and what it starts fails, then the second one
+// instead, and so on. A main that fails with std::bad_alloc, or with a group that has one in it, is
+// no failure: so a main that catches it, and then looks whether all is as it should be, tests what
+// a lack of memory leaves behind. Every frame, task and actor is an allocation meanwhile.
+//
+// The program has to include <covey/replace_new.hpp> in one source file; else, and with
+// ThreadSanitizer, this throws std::logic_error.
+template <class F>
+explore_result sweep_allocations(explore_options options, F&& main) {
+    covey::detail::program_of<std::decay_t<F>> program(std::forward<F>(main));
+    return covey::detail::sweep(covey::detail::sweep_kind::allocations, options, program);
+}
+template <class F>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, explore_options>)
+explore_result sweep_allocations(F&& main) {
+    return sweep_allocations(explore_options{}, std::forward<F>(main));
+}
+
+// The same with errors: the first call that covey makes of the program's code throws injected_error
+// instead, then the second one, and so on. These are the callables of tasks and blocks, what
+// to_thread() and from_callback() call, handlers of select, factories, handlers and hooks of
+// actors, and what a supervisor asks for a verdict, as far as they aren't noexcept. A main that
+// fails with an injected_error is no failure.
+template <class F>
+explore_result sweep_callbacks(explore_options options, F&& main) {
+    covey::detail::program_of<std::decay_t<F>> program(std::forward<F>(main));
+    return covey::detail::sweep(covey::detail::sweep_kind::callbacks, options, program);
+}
+template <class F>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, explore_options>)
+explore_result sweep_callbacks(F&& main) {
+    return sweep_callbacks(explore_options{}, std::forward<F>(main));
 }
 
 // Runs main under that one schedule, which explore() or a sweep has named, in this process or

@@ -3,6 +3,7 @@
 
 #include <covey/checkpoint.hpp>
 #include <covey/detail/settle.hpp>
+#include <covey/lowlevel/fault_point.hpp>
 #include <covey/lowlevel/park.hpp>
 
 #include <concepts>
@@ -276,6 +277,7 @@ task<T> run_from_callback(F start) {
     co_await stands_for_its_caller();
     co_await checkpoint_if_cancelled();
     const callback_holder<T> result;
+    if constexpr (!std::is_nothrow_invocable_v<F&, completion<T>>) lowlevel::fault_point();
     static_cast<void>(start(result->make_completion()));
     callback_state::wait completed(*result);
     co_await completed;

@@ -3,6 +3,7 @@
 
 #include <covey/checkpoint.hpp>
 #include <covey/detail/settle.hpp>
+#include <covey/lowlevel/fault_point.hpp>
 #include <covey/lowlevel/park.hpp>
 
 #include <tuple>
@@ -102,6 +103,7 @@ class thread_call final : public thread_job {
     // Callable and arguments end with the call, before the task goes on.
     void call() noexcept override {
         try {
+            if constexpr (!std::is_nothrow_invocable_v<F, A...>) lowlevel::fault_point();
             if constexpr (std::is_void_v<R>)
                 std::apply(called_->function, std::move(called_->arguments));
             else

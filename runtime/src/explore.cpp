@@ -21,12 +21,14 @@
 #include "splitmix.hpp"
 
 #include <covey/exception_group.hpp>
+#include <covey/lowlevel/allocation_observer.hpp>
 #include <covey/testing.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <memory>
+#include <new>
 #include <optional>
 #include <vector>
 
@@ -38,7 +40,15 @@ using testing::explore_result;
 
 namespace {
 
-enum class seed_kind : unsigned { random, pct, path, path_number, cancellation };
+enum class seed_kind : unsigned {
+    random,
+    pct,
+    path,
+    path_number,
+    cancellation,
+    failed_allocation,
+    thrown_error
+};
 
 constexpr unsigned bits_of_kind = 4;
 constexpr unsigned payload_bits = 64 - bits_of_kind;
@@ -46,7 +56,7 @@ constexpr std::uint64_t most_payload = (std::uint64_t(1) << payload_bits) - 1;
 constexpr std::uint64_t most_seed = 0xffff'ffff;
 constexpr unsigned most_depth = 15;
 constexpr std::uint64_t most_steps_in_seed = (1U << 24) - 1;
-constexpr std::uint64_t most_cancel_step = (1U << 28) - 1;
+constexpr std::uint64_t most_moments = (1U << 28) - 1;
 
 constexpr std::uint64_t make_seed(seed_kind kind, std::uint64_t payload) noexcept {
     return std::uint64_t(kind) << payload_bits | payload;
@@ -180,10 +190,47 @@ testing::leak_report beyond(const testing::leak_report& before, const testing::l
 struct outcome {
     std::exception_ptr error;  // what it failed with; or null
     std::size_t steps = 0;
+    std::size_t moments = 0;         // when a fault could have been injected
     std::string choices, task_tree;  // if they were written down
 };
 
-std::exception_ptr error_of_run(program& main, simulation& chooses) {
+template <class E>
+bool is(const std::exception_ptr& error) {
+    try {
+        if (error) std::rethrow_exception(error);
+    } catch (const E&) {
+        return true;
+    } catch (...) {
+    }
+    return false;
+}
+
+// Or a group that has one in it.
+template <class E>
+bool has(const std::exception_ptr& error) {
+    try {
+        if (error) std::rethrow_exception(error);
+    } catch (const E&) {
+        return true;
+    } catch (const exception_group& group) {
+        return group.find<E>() != nullptr;
+    } catch (...) {
+    }
+    return false;
+}
+
+// What comes of the injection itself isn't main's failure.
+bool is_due_to(injection::kind injected, const std::exception_ptr& error) {
+    switch (injected) {
+        case injection::kind::none: return false;
+        case injection::kind::cancellation: return is<cancelled_error>(error);
+        case injection::kind::failed_allocation: return has<std::bad_alloc>(error);
+        case injection::kind::thrown_error: return has<testing::injected_error>(error);
+    }
+    return false;
+}
+
+std::exception_ptr error_of_run(program& main, simulation& chooses, injection fault) {
     task_record& record = main.renew();
     const testing::leak_report before = testing::leaks();
     std::exception_ptr error;
@@ -194,16 +241,20 @@ std::exception_ptr error_of_run(program& main, simulation& chooses) {
         error = std::current_exception();
     }
     if (chooses.fault()) return chooses.fault();
-    if (error) return error;
+    const bool was_injected = chooses.moments() >= fault.at;
+    if (error && !(was_injected && is_due_to(fault.what, error))) return error;
+    error = nullptr;  // and what it may keep
     const testing::leak_report left = beyond(before, testing::leaks());
     if (!left.any()) return nullptr;
     return std::make_exception_ptr(
         testing::leak_error(fmt::format("something of covey outlives main: {}", to_string(left))));
 }
 
-outcome run_once(program& main, simulation& chooses) {
-    std::exception_ptr error = error_of_run(main, chooses);
-    return {std::move(error), chooses.steps(), chooses.choices(), chooses.task_tree()};
+outcome run_once(program& main, simulation& chooses, injection fault = {}) {
+    chooses.inject(fault);
+    std::exception_ptr error = error_of_run(main, chooses, fault);
+    return {std::move(error), chooses.steps(), chooses.moments(), chooses.choices(),
+            chooses.task_tree()};
 }
 
 // A group's is a tree of what is in it.
@@ -231,16 +282,36 @@ std::unique_ptr<strategy> make_strategy(std::uint64_t seed) {
         case seed_kind::random: return std::make_unique<random_strategy>(payload);
         case seed_kind::pct: return std::make_unique<pct_strategy>(payload);
         case seed_kind::path: return std::make_unique<numbered_path>(payload);
-        case seed_kind::cancellation: return std::make_unique<random_strategy>(payload & most_seed);
+        case seed_kind::cancellation:
+        case seed_kind::failed_allocation:
+        case seed_kind::thrown_error: return std::make_unique<random_strategy>(payload & most_seed);
         case seed_kind::path_number: break;
     }
     throw_no_schedule(seed);
     return nullptr;
 }
 
-std::size_t cancel_step_of(std::uint64_t seed) noexcept {
-    return kind_of(seed) == seed_kind::cancellation ? payload_of(seed) >> 32U : 0;
+injection injection_of(std::uint64_t seed) noexcept {
+    const std::size_t moment = payload_of(seed) >> 32U;
+    switch (kind_of(seed)) {
+        case seed_kind::cancellation: return {injection::kind::cancellation, moment};
+        case seed_kind::failed_allocation: return {injection::kind::failed_allocation, moment};
+        case seed_kind::thrown_error: return {injection::kind::thrown_error, moment};
+        default: return {};
+    }
 }
+
+// While it lives, every frame and every task comes from operator new.
+class unpooled {
+ public:
+    unpooled() noexcept = default;
+    unpooled(const unpooled&) = delete;
+    unpooled& operator=(const unpooled&) = delete;
+    ~unpooled() { testing::set_frame_pool(before_); }
+
+ private:
+    const bool before_ = testing::set_frame_pool(false);
+};
 
 // To the path that has so many before it.
 void walk_to(path_strategy& path, std::uint64_t number, program& main, std::size_t most_steps) {
@@ -263,9 +334,11 @@ outcome run_schedule(std::uint64_t seed, program& main, std::size_t most_steps, 
         chosen = make_strategy(seed);
     }
     simulation chooses(*chosen, seed_of_chance(seed), most_steps);
-    chooses.cancel_at_step(cancel_step_of(seed));
     if (how == recording::on) chooses.keep_record();
-    return run_once(main, chooses);
+    const injection fault = injection_of(seed);
+    std::optional<unpooled> frames;
+    if (fault.what == injection::kind::failed_allocation) frames.emplace();
+    return run_once(main, chooses, fault);
 }
 
 // ----------------------------------------------------------------------------- many schedules
@@ -297,26 +370,15 @@ class explorer {
         }
         return explained();
     }
-    explore_result sweep() {
-        const std::uint64_t most = std::min<std::uint64_t>(options_.schedules, most_cancel_step);
-        for (std::uint64_t step = 1; step <= most && !found_.error && !found_.is_complete; ++step) {
-            outcome end = run(make_seed(seed_kind::cancellation, step << 32U | options_.seed));
-            found_.is_complete = end.steps < step;
-            if (!found_.is_complete && is_cancellation(end.error)) found_.error = nullptr;
-        }
+    explore_result sweep(seed_kind injected) {
+        const std::uint64_t most = std::min<std::uint64_t>(options_.schedules, most_moments);
+        for (std::uint64_t moment = 1; moment <= most && goes_on() && !found_.is_complete; ++moment)
+            found_.is_complete =
+                run(make_seed(injected, moment << 32U | options_.seed)).moments < moment;
         return explained();
     }
 
  private:
-    static bool is_cancellation(const std::exception_ptr& error) {
-        try {
-            if (error) std::rethrow_exception(error);
-        } catch (const cancelled_error&) {
-            return true;
-        } catch (...) {
-        }
-        return false;
-    }
     outcome run(std::uint64_t seed) {
         outcome end = run_schedule(seed, main_, options_.most_steps, recording::off);
         note(end.error, seed);
@@ -388,9 +450,38 @@ explore_result explore(const explore_options& options, program& main) {
     return explorer(options, main).run();
 }
 
-explore_result sweep_cancellation(const explore_options& options, program& main) {
+namespace {
+
+// Whether there is somebody who asks before each allocation.
+bool sees_allocations() {
+    class counting final : public lowlevel::allocation_observer {
+     public:
+        bool allows(std::size_t) noexcept override { return ++seen_ != 0; }
+        std::size_t seen_ = 0;
+    } observer;
+    lowlevel::set_allocation_observer(&observer);
+    ::operator delete(::operator new(1));
+    lowlevel::set_allocation_observer(nullptr);
+    return observer.seen_ != 0;
+}
+
+}  // namespace
+
+explore_result sweep(sweep_kind kind, const explore_options& options, program& main) {
     check(options);
-    return explorer(options, main).sweep();
+    if (kind == sweep_kind::allocations && !sees_allocations()) {
+        throw std::logic_error(
+            "covey::testing::sweep_allocations can't see the allocations of this program: include "
+            "<covey/replace_new.hpp> in one of its source files (with ThreadSanitizer nothing "
+            "helps)");
+    }
+    explorer sweeps(options, main);
+    switch (kind) {
+        case sweep_kind::cancellation: return sweeps.sweep(seed_kind::cancellation);
+        case sweep_kind::allocations: return sweeps.sweep(seed_kind::failed_allocation);
+        case sweep_kind::callbacks: return sweeps.sweep(seed_kind::thrown_error);
+    }
+    return {};
 }
 
 void replay(std::uint64_t seed, program& main, std::size_t most_steps) {

@@ -150,7 +150,7 @@ bool wait_operation::try_or_queue(blocked_thread& caller) {
         unlock();
         throw;
     }
-    if (detail::makes_simulated_call) {
+    if (detail::simulation_of_call != nullptr) {
         unlock();
         refuse_in_simulated_call();
     }

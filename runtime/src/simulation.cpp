@@ -8,6 +8,7 @@
 #include "worker.hpp"
 
 #include <covey/explore.hpp>
+#include <covey/lowlevel/fault_point.hpp>
 
 #include <fmt/format.h>
 
@@ -27,18 +28,32 @@ namespace {
 constexpr std::size_t most_ties = 8;
 constexpr std::size_t most_lines = 200;
 
+// What the simulation itself allocates isn't the program's.
+class unobserved {
+ public:
+    unobserved() noexcept = default;
+    unobserved(const unobserved&) = delete;
+    unobserved& operator=(const unobserved&) = delete;
+    ~unobserved() { lowlevel::set_allocation_observer(before_); }
+
+ private:
+    lowlevel::allocation_observer* const before_ = lowlevel::set_allocation_observer(nullptr);
+};
+
 }  // namespace
 
-constinit thread_local bool makes_simulated_call = false;
+constinit thread_local simulation* simulation_of_call = nullptr;
 
 void simulation::begin(runtime_core& core, cancel_scope& root) noexcept {
     core_ = &core;
     root_ = &root;
     numbers_[&core.main()] = next_number_++;
+    lowlevel::set_allocation_observer(this);
 }
 
 // Calls that nobody waits for any more are made as in any run: on threads, beyond its end.
 void simulation::end() noexcept {
+    lowlevel::set_allocation_observer(nullptr);
     for (const candidate& left : ready_) core_->threads().start_abandoned(*left.call);
     ready_.clear();
     core_ = nullptr;
@@ -52,7 +67,10 @@ void simulation::add(task_record& task) {
     ready_.push_back({&task, nullptr, wants_number ? number_of(task) : 0});
 }
 
-void simulation::add_call(thread_job& call) { ready_.push_back({nullptr, &call, next_number_++}); }
+void simulation::add_call(thread_job& call) {
+    const unobserved here;
+    ready_.push_back({nullptr, &call, next_number_++});
+}
 
 std::uint32_t simulation::number_of(const task_record& task) {
     const auto [known, is_first] = numbers_.try_emplace(&task, next_number_);
@@ -66,7 +84,10 @@ task_record* simulation::next() {
     if (keeps_record_) note(picked);
     const candidate chosen = ready_[picked];
     ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(picked));
-    if (chosen.call != nullptr) make_call(*chosen.call);
+    if (chosen.call != nullptr)
+        make_call(*chosen.call);
+    else
+        lowlevel::set_allocation_observer(this);  // until begin_step()
     return chosen.task;
 }
 
@@ -90,6 +111,7 @@ std::size_t simulation::pick() {
 
 std::size_t simulation::choose(std::size_t count) {
     if (count == 1) return 0;
+    const unobserved here;
     const std::size_t picked = strategy_.choose(count);
     if (keeps_record_) write(fmt::format("        select takes the {}. of {}", picked + 1, count));
     return picked;
@@ -127,6 +149,15 @@ void simulation::make_call(thread_job& call) {
     returned_.wait(held, [this] { return !is_calling_; });
 }
 
+void simulation::begin_call() noexcept {
+    simulation_of_call = this;
+    lowlevel::set_allocation_observer(this);
+}
+void simulation::end_call() noexcept {
+    lowlevel::set_allocation_observer(nullptr);
+    simulation_of_call = nullptr;
+}
+
 void simulation::call_returned() noexcept {
     const mutex_guard held(lock_);
     is_calling_ = false;
@@ -135,10 +166,35 @@ void simulation::call_returned() noexcept {
 
 // ---------------------------------------------------------------------------------------- faults
 
+bool simulation::is_time_for(injection::kind what) noexcept {
+    return injection_.what == what && ++moments_ == injection_.at;
+}
+
+bool simulation::allows(std::size_t bytes) noexcept {
+    if (!is_time_for(injection::kind::failed_allocation)) return true;
+    note_fault(fmt::format("no memory for {} bytes", bytes));
+    return false;
+}
+
+void simulation::enter_user_code() {
+    if (!is_time_for(injection::kind::thrown_error)) return;
+    note_fault("a call of the program's code throws instead");
+    throw testing::injected_error("covey::testing::sweep_callbacks has let this call fail");
+}
+
+void simulation::note_fault(const std::string& what) {
+    if (!keeps_record_) return;
+    const unobserved here;
+    const task_record* const task = current_task_or_null();
+    write(fmt::format("{:>6}  {}{}", steps_, what,
+                      task == nullptr ? "" : fmt::format(", in '{}'", task_name(*task))));
+}
+
 void simulation::begin_step() noexcept {
+    lowlevel::set_allocation_observer(nullptr);
     ++steps_;
-    if (steps_ == cancel_at_) {
-        if (keeps_record_) write(fmt::format("{:>6}  main is cancelled", steps_));
+    if (is_time_for(injection::kind::cancellation)) {
+        note_fault("main is cancelled");
         scope_tree::cancel(*root_, cancel_source::explicit_call, "sweep_cancellation");
     }
     if (steps_ == most_steps_) {
@@ -177,10 +233,13 @@ void simulation::stop_everything(const char* reason, std::exception_ptr fault) n
 
 void simulation::note_use(const task_record& task, const void* object,
                           lowlevel::wait_report::use how) {
-    if (keeps_record_) graph_.note_use(task, object, how);
+    if (!keeps_record_) return;
+    const unobserved here;
+    graph_.note_use(task, object, how);
 }
 
 void simulation::task_ends(const task_record& task) {
+    const unobserved here;
     if (last_ == &task) last_ = nullptr;  // another one may come to lie there
     numbers_.erase(&task);
     graph_.forget(task);
@@ -219,6 +278,13 @@ std::string simulation::choices() const {
 }
 
 }  // namespace covey::detail
+
+void covey::lowlevel::fault_point() {
+    if (const turn* now = this_turn(); now != nullptr && now->simulated != nullptr)
+        now->simulated->enter_user_code();
+    else if (detail::simulation_of_call != nullptr)
+        detail::simulation_of_call->enter_user_code();
+}
 
 void covey::lowlevel::note_use(turn& now, const void* object, wait_report::use how) noexcept {
     now.simulated->note_use(*static_cast<detail::task_record*>(now.who), object, how);

@@ -5,6 +5,7 @@
 #include "wait_graph.hpp"
 
 #include <covey/detail/task_record.hpp>
+#include <covey/lowlevel/allocation_observer.hpp>
 #include <covey/lowlevel/thread.hpp>
 #include <covey/to_thread.hpp>
 
@@ -44,27 +45,28 @@ class strategy {
     [[nodiscard]] virtual bool wants_numbers() const noexcept { return false; }
 };
 
-// The calling thread makes a call of a simulated run: its worker waits for it.
-extern constinit thread_local bool makes_simulated_call;
+// What a sweep does to a run, at which of the moments when it could: 1 is the first.
+struct injection {
+    enum class kind : std::uint8_t { none, cancellation, failed_allocation, thrown_error };
+    kind what = kind::none;
+    std::size_t at = 0;
+};
 
 // What takes the place of chance in a simulated run: which of the tasks that are ready goes on
 // after each operation, when calls are made by threads, which timer of one instant comes first.
 //
 // Threads   One worker, and at most one thread that makes a call for it: the worker waits
 //           meanwhile. So everything happens in one order, which the choices determine.
+// Faults    Observes the allocations of tasks and calls, not its own ones nor the scheduler's.
 // Lifetime  Longer than the run, of which it is told by begin() and end().
-class simulation {
+class simulation : private lowlevel::allocation_observer {
  public:
     simulation(strategy& how, std::uint64_t seed, std::size_t most_steps)
         : strategy_(how), random_(seed), most_steps_(most_steps) {}
-    simulation(const simulation&) = delete;
-    simulation& operator=(const simulation&) = delete;
 
     // Also writes down what is chosen, and the tasks there are when one fails.
     void keep_record() noexcept { keeps_record_ = true; }
-
-    // Cancels main when so many steps have been begun; 0: never.
-    void cancel_at_step(std::size_t step) noexcept { cancel_at_ = step; }
+    void inject(injection fault) noexcept { injection_ = fault; }
 
     // ---- For the run.
     void begin(runtime_core& core, cancel_scope& root) noexcept;
@@ -84,8 +86,12 @@ class simulation {
     // With the timers' lock held.
     [[nodiscard]] timer* take_due(timer_wheel& timers, std::int64_t now);
     void add_call(thread_job& call);
-    // On its thread: it is over.
+    // On its thread: it begins, and it is over.
+    void begin_call() noexcept;
+    void end_call() noexcept;
     void call_returned() noexcept;
+    // See lowlevel::fault_point().
+    void enter_user_code();
     // Nothing can go on: stops everything. The second time nothing helps, and the process ends.
     void stuck() noexcept;
     void task_ends(const task_record& task);
@@ -95,6 +101,8 @@ class simulation {
     // What was wrong with the order of things, whatever main made of it; or null.
     [[nodiscard]] const std::exception_ptr& fault() const noexcept { return fault_; }
     [[nodiscard]] std::size_t steps() const noexcept { return steps_; }
+    // At which the injection could have come.
+    [[nodiscard]] std::size_t moments() const noexcept { return moments_; }
     [[nodiscard]] std::string choices() const;
     [[nodiscard]] const std::string& task_tree() const noexcept { return task_tree_; }
 
@@ -104,13 +112,17 @@ class simulation {
     void note(std::size_t picked);
     void write(std::string line);
     void make_call(thread_job& call);
+    [[nodiscard]] bool is_time_for(injection::kind what) noexcept;
+    [[nodiscard]] bool allows(std::size_t bytes) noexcept override;
+    void note_fault(const std::string& what);
     void stop_everything(const char* reason, std::exception_ptr fault) noexcept;
 
     strategy& strategy_;
     std::uint64_t random_;
     const std::size_t most_steps_;
     bool keeps_record_ = false;
-    std::size_t cancel_at_ = 0;
+    injection injection_;
+    std::size_t moments_ = 0;
 
     runtime_core* core_ = nullptr;
     cancel_scope* root_ = nullptr;
@@ -132,5 +144,8 @@ class simulation {
     lowlevel::condition returned_;
     bool is_calling_ = false;  // guarded by lock_
 };
+
+// Of the run whose call the calling thread makes, while the worker waits for it; or null.
+extern constinit thread_local simulation* simulation_of_call;
 
 }  // namespace covey::detail

@@ -4,6 +4,7 @@
 #include "runtime_core.hpp"
 #include "worker.hpp"
 
+#include <covey/lowlevel/allocation_observer.hpp>
 #include <covey/lowlevel/census.hpp>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 namespace covey::testing {
 
@@ -223,3 +225,18 @@ std::string to_string(const leak_report& report) {
 }
 
 }  // namespace covey::testing
+
+namespace covey::lowlevel {
+
+namespace {
+
+constinit thread_local allocation_observer* observer_of_thread = nullptr;
+
+}  // namespace
+
+allocation_observer* set_allocation_observer(allocation_observer* observer) noexcept {
+    return std::exchange(observer_of_thread, observer);
+}
+allocation_observer* current_allocation_observer() noexcept { return observer_of_thread; }
+
+}  // namespace covey::lowlevel

@@ -126,9 +126,9 @@ void thread_pool::serve(member_list::iterator self) noexcept {
         thread_job& job = *self->job;
         simulation* const simulated = simulation_;
         held.unlock();
-        makes_simulated_call = simulated != nullptr;
+        if (simulated != nullptr) simulated->begin_call();
         job.call();
-        makes_simulated_call = false;
+        if (simulated != nullptr) simulated->end_call();
         held.lock();
         // Before the task is told: a run that ends because of it finds this thread about to idle.
         self->job = nullptr;

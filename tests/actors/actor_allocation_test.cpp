@@ -53,7 +53,7 @@ covey::task<long> allocations_of(Make make) {
             auto operation = make();  // its frame, if it is one, isn't counted
             const failing_new scarce(number);
             co_await std::move(operation);
-            failed = failing_new::happened();
+            failed = scarce.happened();
         } catch (const std::bad_alloc&) {
             failed = true;
         } catch (const covey::callee_failed_error&) {
@@ -82,7 +82,7 @@ TEST_CASE("a message of up to 48 bytes needs no memory, whatever is told how") {
             for (int i = 0; i < 100; ++i) {
                 co_await ref.tell(small());
                 static_cast<void>(ref.try_tell(small()));
-                if (failing_new::happened()) ++taken;
+                if (none.happened()) ++taken;
             }
         }
         CHECK(taken == 0);
@@ -121,7 +121,7 @@ TEST_CASE("an ask needs one allocation, and one for a coroutine handler's frame"
                 const failing_new scarce(number);
                 try {
                     const auto operation = ref.ask(message);
-                    if (!failing_new::happened()) return number;
+                    if (!scarce.happened()) return number;
                 } catch (const std::bad_alloc&) {
                 }
             }
@@ -144,7 +144,7 @@ TEST_CASE("starting an actor without memory throws and leaves nothing") {
                 try {
                     const failing_new scarce(number);
                     auto ref = co_await covey::start_actor<sink>(nursery, {});
-                    failed = failing_new::happened();
+                    failed = scarce.happened();
                     ref.stop();
                     co_await ref.watch();
                 } catch (const std::bad_alloc&) {

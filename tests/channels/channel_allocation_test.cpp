@@ -10,6 +10,7 @@
 #include "support/run_virtual.hpp"
 
 #include <covey/channel.hpp>
+#include <covey/lowlevel/allocation_observer.hpp>
 #include <covey/nursery.hpp>
 #include <covey/select.hpp>
 
@@ -24,39 +25,35 @@
 #include <utility>
 #include <vector>
 
-// This program's operator new counts, for each thread, and fails when it is told to. It is not
-// inlined: g++ pairs the std::free() inside with the operator new outside, and warns.
 namespace {
 
 constexpr long unlimited = -1;
-thread_local constinit long allocations_left = unlimited;
-thread_local constinit long allocations = 0;
-thread_local constinit long bytes_in_use = 0;
+long allocations_left = unlimited;
+long allocations = 0;
+long bytes_in_use = 0;
 
-void* allocate(std::size_t size, std::size_t alignment) noexcept {
-    if (allocations_left == 0) return nullptr;
-    if (allocations_left != unlimited) --allocations_left;
-    const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
-    void* memory = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
-    if (memory == nullptr) return nullptr;
-    ++allocations;
-    bytes_in_use += static_cast<long>(malloc_usable_size(memory));
-    return memory;
-}
+// Counts while it lives, and fails when it is told to.
+class memory_meter final : public covey::lowlevel::allocation_observer {
+ public:
+    memory_meter() noexcept : before_(covey::lowlevel::set_allocation_observer(this)) {}
+    ~memory_meter() { covey::lowlevel::set_allocation_observer(before_); }
 
-void* allocate_or_throw(std::size_t size, std::size_t alignment) {
-    void* memory = allocate(size, alignment);
-    if (memory == nullptr) throw std::bad_alloc();
-    return memory;
-}
+    bool allows(std::size_t) noexcept override {
+        if (allocations_left == 0) return false;
+        if (allocations_left != unlimited) --allocations_left;
+        return true;
+    }
+    void taken(void* block) noexcept override {
+        ++allocations;
+        bytes_in_use += static_cast<long>(malloc_usable_size(block));
+    }
+    void given_back(void* block) noexcept override {
+        bytes_in_use -= static_cast<long>(malloc_usable_size(block));
+    }
 
-void release(void* memory) noexcept {
-    if (memory == nullptr) return;
-    bytes_in_use -= static_cast<long>(malloc_usable_size(memory));
-    std::free(memory);
-}
-
-constexpr std::size_t usual = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
+ private:
+    covey::lowlevel::allocation_observer* const before_;
+};
 
 // In its block only so many allocations of this thread succeed.
 class scarce_memory {
@@ -66,39 +63,6 @@ class scarce_memory {
     scarce_memory& operator=(const scarce_memory&) = delete;
     ~scarce_memory() { allocations_left = unlimited; }
 };
-
-}  // namespace
-
-[[gnu::noinline]] void* operator new(std::size_t size) { return allocate_or_throw(size, usual); }
-[[gnu::noinline]] void* operator new[](std::size_t size) { return allocate_or_throw(size, usual); }
-[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-    return allocate(size, usual);
-}
-[[gnu::noinline]] void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
-    return allocate(size, usual);
-}
-[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
-    return allocate_or_throw(size, static_cast<std::size_t>(alignment));
-}
-[[gnu::noinline]] void* operator new[](std::size_t size, std::align_val_t alignment) {
-    return allocate_or_throw(size, static_cast<std::size_t>(alignment));
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { release(memory); }
-[[gnu::noinline]] void operator delete[](void* memory) noexcept { release(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { release(memory); }
-[[gnu::noinline]] void operator delete[](void* memory, std::size_t) noexcept { release(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
-[[gnu::noinline]] void operator delete[](void* memory, std::align_val_t) noexcept {
-    release(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-    release(memory);
-}
-[[gnu::noinline]] void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
-    release(memory);
-}
-
-namespace {
 
 using support::sending;
 
@@ -124,6 +88,7 @@ std::string text_of(const covey::receive_channel<std::unique_ptr<int>>& rx) {
 }  // namespace
 
 TEST_CASE("opening without memory throws std::bad_alloc and leaves nothing (M1)") {
+    const memory_meter meter;
     {
         auto warm_up = covey::open_memory_channel<int>(1);
     }
@@ -140,6 +105,7 @@ TEST_CASE("opening without memory throws std::bad_alloc and leaves nothing (M1)"
 }
 
 TEST_CASE("cloning without memory throws std::bad_alloc and opens nothing (M40)") {
+    const memory_meter meter;
     auto [tx, rx] = covey::open_memory_channel<int>(1);
     const long before = bytes_in_use;
     CHECK(fails_with(0, [&] { const auto clone = tx.clone(); }));
@@ -151,6 +117,7 @@ TEST_CASE("cloning without memory throws std::bad_alloc and opens nothing (M40)"
 }
 
 TEST_CASE("a large capacity costs what is buffered (M1)") {
+    const memory_meter meter;
     {
         auto warm_up = covey::open_memory_channel<int>(1);
     }
@@ -165,6 +132,7 @@ TEST_CASE("a large capacity costs what is buffered (M1)") {
 }
 
 TEST_CASE("a try_send for whose value there is no memory throws, and keeps the value (M10)") {
+    const memory_meter meter;
     auto [tx, rx] = covey::open_memory_channel<std::unique_ptr<int>>(covey::unbounded);
     int number = 0, failures = 0;
     while (number < 2000) {
@@ -187,6 +155,7 @@ TEST_CASE("a try_send for whose value there is no memory throws, and keeps the v
 }
 
 TEST_CASE("an awaited send for whose value there is no memory throws, and sends nothing (M11)") {
+    const memory_meter meter;
     for (const sending how : {sending::send, sending::send_from, sending::emplace}) {
         INFO(support::name_of(how));
         support::run_virtual([how]() -> covey::task<> {
@@ -226,6 +195,7 @@ TEST_CASE("an awaited send for whose value there is no memory throws, and sends 
 }
 
 TEST_CASE("send_all that finds no memory leaves the rest untouched (M11)") {
+    const memory_meter meter;
     support::run_virtual([]() -> covey::task<> {
         auto [tx, rx] = covey::open_memory_channel<std::unique_ptr<int>>(covey::unbounded);
         std::vector<std::unique_ptr<int>> values;
@@ -250,6 +220,7 @@ TEST_CASE("send_all that finds no memory leaves the rest untouched (M11)") {
 }
 
 TEST_CASE("drop_oldest that finds no memory drops nothing") {
+    const memory_meter meter;
     auto [tx, rx] =
         covey::open_memory_channel<std::unique_ptr<int>>(2, covey::overflow::drop_oldest);
     auto value = std::make_unique<int>(1);
@@ -265,6 +236,7 @@ TEST_CASE("drop_oldest that finds no memory drops nothing") {
 }
 
 TEST_CASE("receive_many takes nothing that it has no memory for (M21)") {
+    const memory_meter meter;
     support::run_virtual([]() -> covey::task<> {
         auto [tx, rx] = covey::open_memory_channel<std::unique_ptr<int>>(5);
         for (int i = 0; i < 4; ++i) co_await tx.send(std::make_unique<int>(i));
@@ -289,6 +261,7 @@ TEST_CASE("receive_many takes nothing that it has no memory for (M21)") {
 }
 
 TEST_CASE("an unbounded channel gives its memory back when it is drained, and when it breaks") {
+    const memory_meter meter;
     {
         auto warm_up = covey::open_memory_channel<int>(1);
     }
@@ -312,6 +285,7 @@ TEST_CASE("an unbounded channel gives its memory back when it is drained, and wh
 }
 
 TEST_CASE("a channel in use takes no memory for a value, whether it waits or not (M11, M21)") {
+    const memory_meter meter;
     support::run_virtual([]() -> covey::task<> {
         for (const int capacity : {0, 1, 16}) {
             auto [tx, rx] = covey::open_memory_channel<int>(capacity);
@@ -332,6 +306,7 @@ TEST_CASE("a channel in use takes no memory for a value, whether it waits or not
 }
 
 TEST_CASE("select takes no memory, whether it waits or not, select_any one block") {
+    const memory_meter meter;
     support::run_virtual([]() -> covey::task<> {
         auto [tx1, rx1] = covey::open_memory_channel<int>(1);
         auto [tx2, rx2] = covey::open_memory_channel<int>(0);

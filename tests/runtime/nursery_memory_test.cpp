@@ -78,10 +78,11 @@ std::map<std::string, int> with_each_allocation_failing(
             covey::run({.workers = 1, .clock = &clock, .seed = seed}, [&]() -> covey::task<> {
                 struct look_whether_it_failed {
                     bool& failed;
-                    ~look_whether_it_failed() { failed = support::failing_new::happened(); }
+                    const support::failing_new& failing;
+                    ~look_whether_it_failed() { failed = failing.happened(); }
                 };
                 const support::failing_new failing(number, how_long);
-                const look_whether_it_failed look{failed};
+                const look_whether_it_failed look{failed, failing};
                 co_await main(who);
             });
         });

@@ -108,6 +108,10 @@ class child_slot : public counted_object, public lowlevel::scope_note, public ne
         bool restart = false;
         bool abandon = false;  // who started it doesn't wait any more
         std::optional<child_outcome> ended;
+
+        [[nodiscard]] bool any() const noexcept {
+            return fresh || ready || stop || restart || abandon || ended;
+        }
     } posted;
     stop_rung rung = stop_rung::none;
     std::optional<scope_handle> scope;    // of the incarnation, while it runs
@@ -117,6 +121,7 @@ class child_slot : public counted_object, public lowlevel::scope_note, public ne
     std::exception_ptr start_error;       // why it was never ready
 
     // The manager's own.
+    news heard;         // what it is about to act upon
     bool runs = false;  // its task is alive
     bool was_ever_ready = false;
     bool start_timed_out = false;

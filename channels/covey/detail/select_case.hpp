@@ -9,6 +9,7 @@
 #include <covey/channel.hpp>
 #include <covey/clock.hpp>
 #include <covey/detail/select_core.hpp>
+#include <covey/lowlevel/fault_point.hpp>
 
 #include <concepts>
 #include <memory>
@@ -68,7 +69,10 @@ class switched {
     template <class Arguments>
     decltype(auto) handle(Arguments& arguments) {
         return std::apply(
-            [this](auto&... each) -> decltype(auto) { return handler_(std::move(each)...); },
+            [this](auto&... each) -> decltype(auto) {
+                if constexpr (!noexcept(handler_(std::move(each)...))) lowlevel::fault_point();
+                return handler_(std::move(each)...);
+            },
             arguments);
     }
 

@@ -5,6 +5,7 @@
 
 #include <covey/detail/settle.hpp>
 #include <covey/detail/task_record.hpp>
+#include <covey/lowlevel/fault_point.hpp>
 
 #include <concepts>
 #include <string_view>
@@ -100,7 +101,10 @@ class callable_child final : public Base {
     template <class T>
     static constexpr bool takes_value = requires(Base& base) { base.set_value(std::declval<T>()); };
 
-    decltype(auto) call() { return std::apply(called_.function, std::move(called_.arguments)); }
+    decltype(auto) call() {
+        if constexpr (!std::is_nothrow_invocable_v<F&, A...>) lowlevel::fault_point();
+        return std::apply(called_.function, std::move(called_.arguments));
+    }
 
     using stored_call = callable_and_arguments<F, A...>;
     union {

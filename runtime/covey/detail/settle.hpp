@@ -4,6 +4,7 @@
 // What the blocks (scopes, nurseries, finally, ...) are made of: running a body to one of its
 // three ends, and passing a stop on.
 
+#include <covey/lowlevel/fault_point.hpp>
 #include <covey/task.hpp>
 
 #include <concepts>
@@ -244,6 +245,7 @@ auto body_task(X& body, A&... arguments) {
         return await_in_task(std::move(body));
     } else if constexpr (std::invocable<X&, A&...>) {
         using result = std::invoke_result_t<X&, A&...>;
+        if constexpr (!std::is_nothrow_invocable_v<X&, A&...>) lowlevel::fault_point();
         if constexpr (is_task<result>)
             return body(arguments...);
         else if constexpr (awaitable<result>)
@@ -292,7 +294,10 @@ template <class X, class... A>
 struct body_of<X, A...> {
     using result = std::invoke_result_t<X&, A&...>;
     using kind = plain_body<result>;
-    static result make(X& body, A&... arguments) { return body(arguments...); }
+    static result make(X& body, A&... arguments) {
+        if constexpr (!std::is_nothrow_invocable_v<X&, A&...>) lowlevel::fault_point();
+        return body(arguments...);
+    }
 };
 
 // `co_await settle_body(result, body, arguments...)`: the same for any body.
