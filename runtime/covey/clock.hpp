@@ -68,6 +68,14 @@ class clock_source {
     detail::runtime_core* run_ = nullptr;  // guarded by lock_: whose clock this is
 };
 
+namespace lowlevel {
+
+// The clock of the run that the calling task is in, for whoever reads it from other threads: valid
+// until the run ends. Throws std::logic_error outside a run.
+[[nodiscard]] clock_source& clock_of_run();
+
+}  // namespace lowlevel
+
 namespace detail {
 
 [[noreturn]] void throw_bad_duration(bool is_nan);

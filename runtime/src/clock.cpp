@@ -42,6 +42,10 @@ void clock_source::time_changed() noexcept {
 
 time_point run_clock::now() { return detail::current_task("now").core->clock().now(); }
 
+clock_source& lowlevel::clock_of_run() {
+    return detail::current_task("clock_of_run").core->clock();
+}
+
 namespace detail {
 
 void throw_bad_duration(bool is_nan) {

@@ -136,7 +136,7 @@ task_record* scheduler::pop_in_order() noexcept {
 scheduler::turn scheduler::next(station& own) noexcept {
     const std::uint32_t turns = own.turns.load(order::relaxed) + 1;
     own.turns.store(turns, order::relaxed);
-    if (turns % turns_per_injected == 0 && !injected_.looks_empty()) queue_injected(own, 1);
+    if (turns % turns_per_injected == 0) look_around(own);
     if ((!has_real_clock_ || turns % turns_per_clock_reading == 0) && timers_are_due())
         return {nullptr, false, false};
     if (task_record* task = pop(own)) {
@@ -146,8 +146,15 @@ scheduler::turn scheduler::next(station& own) noexcept {
     return find_work(own);
 }
 
+// What comes from elsewhere, for a worker that has enough of its own.
+void scheduler::look_around(station& own) noexcept {
+    if (!injected_.looks_empty()) queue_injected(own, 1);
+    if (has_to_clean(own)) clean(own);
+}
+
 scheduler::turn scheduler::find_work(station& own) noexcept {
     for (bool has_waited = false;; has_waited = true) {
+        if (has_to_clean(own)) clean(own);
         if (task_record* task = pop(own)) return {task, false, has_waited};
         if (task_record* task = take_injected(own)) return {task, false, has_waited};
         if (timers_are_due()) return {nullptr, false, has_waited};
@@ -255,7 +262,8 @@ void scheduler::park(station& own) noexcept {
     mutex_lock held(lock_);
     const unsigned parked = parked_.fetch_add(1, order::seq_cst) + 1;
     const bool has_work = !injected_.looks_empty() || stopped_.load(order::relaxed) ||
-                          timers_are_due() || (parked == workers() && make_progress_when_idle(own));
+                          has_to_clean(own) || timers_are_due() ||
+                          (parked == workers() && make_progress_when_idle(own));
     const bool is_stuck = !has_work && simulated() != nullptr;
     if (!has_work && !is_stuck) sleep(held);
     parked_.fetch_sub(1, order::relaxed);
@@ -302,6 +310,38 @@ bool scheduler::make_progress_when_idle(station& own) noexcept {
     if (next == timer_wheel::nothing || clock_holds_ != 0) return false;
     if (!timers_.is_exact()) return true;  // it will be when this worker parks again
     return clock_.skip_to(time_point(duration(next)));
+}
+
+void scheduler::clean_workers_locked(lowlevel::clean_workers& wanted) noexcept {
+    wanted.number_ = cleanings_.load(order::relaxed) + 1;
+    wanted.left_ = workers();
+    cleaning_waiters_.push_back(wanted.node());
+    cleanings_.store(wanted.number_, order::release);
+    work_.notify_all();
+}
+
+// A cleaning stays until all workers have done it, so it is there for one that has not, also while
+// the lock is released for the call.
+void scheduler::clean(station& own) noexcept {
+    ready_chain woken;
+    mutex_lock held(lock_);
+    lowlevel::wait_node* next = nullptr;
+    for (lowlevel::wait_node* each = cleaning_waiters_.front(); each != nullptr; each = next) {
+        auto& wanted = static_cast<lowlevel::clean_workers&>(*each->operation);
+        if (wanted.number_ > own.cleaned) {
+            own.cleaned = wanted.number_;
+            held.unlock();
+            wanted.clean_();
+            held.lock();
+            --wanted.left_;
+        }
+        next = cleaning_waiters_.after(*each);
+        if (wanted.left_ != 0) continue;
+        cleaning_waiters_.remove(*each);
+        if (each->claim()) complete_into(woken, *each);
+    }
+    held.unlock();
+    while (task_record* task = woken.take()) push(own, *task);
 }
 
 void scheduler::stop() noexcept {

@@ -9,6 +9,7 @@
 
 #include <covey/clock.hpp>
 #include <covey/lowlevel/thread.hpp>
+#include <covey/lowlevel/thread_cleaning.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -31,6 +32,7 @@ struct station {
     };
     std::vector<sight> noted;
     std::uint64_t noted_at = 0;
+    std::uint64_t cleaned = 0;  // the last cleaning that this worker has done
 };
 
 // Which task runs next, and what a worker without one does.
@@ -94,6 +96,10 @@ class scheduler {
     [[nodiscard]] lowlevel::mutex& lock() noexcept { return lock_; }
     [[nodiscard]] lowlevel::wait_list& idle_waiters() noexcept { return idle_waiters_; }
 
+    // Every worker makes that call on its thread between two turns, then the wait is completed.
+    // With lock() held.
+    void clean_workers_locked(lowlevel::clean_workers& wanted) noexcept;
+
     // While held, a virtual clock doesn't jump.
     void hold_clock(bool hold) noexcept;
 
@@ -120,6 +126,12 @@ class scheduler {
     [[nodiscard]] bool note_rings(station& own) noexcept;
     void call_for_help(station& own) noexcept;
 
+    void look_around(station& own) noexcept;
+    [[nodiscard]] bool has_to_clean(const station& own) const noexcept {
+        return own.cleaned != cleanings_.load(lowlevel::order::acquire);
+    }
+    void clean(station& own) noexcept;
+
     void park(station& own) noexcept;
     void sleep(lowlevel::mutex_lock& held) noexcept;
     [[nodiscard]] duration time_to_next_look() const noexcept;
@@ -139,12 +151,14 @@ class scheduler {
     lowlevel::atomic<unsigned> searching_{0};
     lowlevel::atomic<unsigned> guests_{0};
     lowlevel::atomic<bool> stopped_{false};
+    lowlevel::atomic<std::uint64_t> cleanings_{0};  // how many were asked for; written under lock_
 
     // Guarded by lock_. Who is neither a worker nor a guest wakes others while it holds it: a
     // worker that then ends the run may destroy the scheduler as soon as it holds the lock itself.
     lowlevel::mutex lock_;
     lowlevel::condition work_;
     lowlevel::wait_list idle_waiters_;
+    lowlevel::wait_list cleaning_waiters_;  // by their numbers
     lowlevel::atomic<unsigned> parked_{0};  // read by anybody
     // When a parked worker wakes by itself.
     std::chrono::steady_clock::time_point next_alarm_ =

@@ -7,8 +7,10 @@
 #include "worker.hpp"
 
 #include <covey/lowlevel/census.hpp>
+#include <covey/lowlevel/thread_cleaning.hpp>
 
 #include <pthread.h>
+#include <stdexcept>
 #include <utility>
 
 namespace covey::detail {
@@ -21,6 +23,8 @@ namespace {
 constexpr lowlevel::wait_traits waits_for_token{"a free thread"};
 constexpr lowlevel::wait_traits waits_for_thread{"thread", false};
 constexpr lowlevel::wait_traits waits_for_thread_or_leaves{"thread"};
+
+lowlevel::atomic<lowlevel::thread_cleanup> clean_after_call{nullptr};
 
 }  // namespace
 
@@ -128,6 +132,7 @@ void thread_pool::serve(member_list::iterator self) noexcept {
         held.unlock();
         if (simulated != nullptr) simulated->begin_call();
         job.call();
+        if (const auto clean = clean_after_call.load(lowlevel::order::acquire)) clean();
         if (simulated != nullptr) simulated->end_call();
         held.lock();
         // Before the task is told: a run that ends because of it finds this thread about to idle.
@@ -202,3 +207,14 @@ void thread_wait::link() noexcept { job_->waiting_ = &node(); }
 void thread_wait::unlink() noexcept { job_->waiting_ = nullptr; }
 
 }  // namespace covey::detail
+
+void covey::lowlevel::clean_after_blocking_calls(thread_cleanup clean) {
+    thread_cleanup before = nullptr;
+    const bool is_first =
+        detail::clean_after_call.compare_exchange(before, clean, order::acq_rel, order::acquire);
+    if (!is_first && before != clean) {
+        throw std::logic_error(
+            "covey: clean_after_blocking_calls() has another function already; let that one do "
+            "both");
+    }
+}
