@@ -10,5 +10,8 @@ write_basic_package_version_file(covey-config-version.cmake COMPATIBILITY SameMi
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/covey-config.cmake"
               "${CMAKE_CURRENT_BINARY_DIR}/covey-config-version.cmake"
         DESTINATION "${covey_package_folder}")
+if(TARGET covey_cluster)
+    install(FILES cmake/FindCAF.cmake DESTINATION "${covey_package_folder}")
+endif()
 install(EXPORT covey-targets NAMESPACE covey:: DESTINATION "${covey_package_folder}")
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")

@@ -42,7 +42,7 @@ step_tsan() {
 # no more to say about it.
 step_shared() {
     configure shared
-    compile shared --target examples/all covey_runtime covey_channels
+    compile shared --target examples/all covey_rooms
     run_tests shared -R '^(example\.|consumer)'
 }
 

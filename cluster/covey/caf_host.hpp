@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <covey/clock.hpp>
+#include <covey/lowlevel/block.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace caf {
+class actor_system;
+class actor_system_config;
+}  // namespace caf
+
+namespace covey {
+
+namespace detail {
+class caf_core;
+}  // namespace detail
+
+// How a CAF actor system is set up.
+struct caf_options {
+    // What CAF is to know: message types, modules, what a command line said. Outlives the block and
+    // serves one system at a time. Null: CAF's defaults. Where it leaves "scheduler.max-throughput"
+    // alone, an actor handles up to 50 messages before others have their turn.
+    caf::actor_system_config* config = nullptr;
+    // True: actors run on the run's workers, and their timers follow its clock. False: CAF brings
+    // its own threads and its own clock.
+    bool on_workers = true;
+    // How long actors that a cancelled or failed block asks to end may take, before they are
+    // killed.
+    duration grace = std::chrono::seconds(5);
+};
+
+// A CAF actor system that lives as long as its block: see with_caf(). Threads: any, while the block
+// lives; a thread of your own that has used CAF must end, or call leave_thread(), before the block
+// can.
+class caf_host {
+ public:
+    caf_host(const caf_host&) = delete;
+    caf_host& operator=(const caf_host&) = delete;
+
+    // For everything that CAF offers; its type is in <caf/actor_system.hpp>.
+    [[nodiscard]] caf::actor_system& system() const noexcept;
+
+    // Whether actors run on the run's workers: what the options asked for, where this version of
+    // CAF allows it.
+    [[nodiscard]] bool is_on_workers() const noexcept;
+
+    // CAF notes on each thread which system was used last, and a system can't end while it is
+    // noted. Workers and the threads of to_thread() are taken care of.
+    static void leave_thread() noexcept;
+
+    // What has been done so far; zero unless actors run on the workers.
+    struct caf_statistics {
+        std::uint64_t turns = 0;       // how often an actor was resumed
+        std::size_t actors_ready = 0;  // that wait for their turn, or have it
+        std::size_t timers_armed = 0;  // time limits and delayed messages
+    };
+    [[nodiscard]] caf_statistics statistics() const;
+
+ private:
+    friend class detail::caf_core;
+    explicit caf_host(detail::caf_core& core) noexcept : core_(core) {}
+
+    detail::caf_core& core_;
+};
+
+// Starts a CAF actor system, runs body(caf_host&) in the calling task, and ends when the body and
+// every actor that isn't hidden have ended and the system is shut down; gives the body's value or
+// its error, as it is. A body that fails or is stopped asks the actors to end; so does a
+// cancellation from outside while they are waited for; those that haven't after options.grace are
+// killed. Actors with a thread of their own (detached, blocking) can't be seen by covey: they are
+// waited for, as the calls of to_thread() are. Body: as in with_nursery. A checkpoint on entry, and
+// on exit if a cancellation has asked actors to end; shutting down holds up no worker and is not
+// cancelled itself. Throws what CAF throws for a bad configuration, and std::invalid_argument for a
+// negative grace. Cost: some 100 us, and a thread for CAF's output.
+template <class F>
+auto with_caf(caf_options options, F&& body);
+template <class F>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, caf_options>)
+auto with_caf(F&& body);
+
+}  // namespace covey
+
+#include <covey/detail/with_caf.hpp>

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The whole cluster room.
+
+#include <covey/caf_host.hpp>

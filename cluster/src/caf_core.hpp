@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "actor_roster.hpp"
+#include "caf_clock.hpp"
+#include "caf_version.hpp"
+#include "job_pool.hpp"
+
+#include <covey/caf_host.hpp>
+#include <covey/lowlevel/alarm.hpp>
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+
+#include <memory>
+#include <optional>
+
+namespace covey::detail {
+
+// One CAF actor system on a run.
+//
+//     open:  timers run -> system made          close:  actors have ended -> threads left clean
+//                                                       -> system destroyed -> carriers, timers end
+//
+// The system is destroyed on a thread of to_thread(): CAF waits there for its threads, and for
+// actors that need the workers. What can be awaited is awaited before.
+//
+// Rejected: making it there, too. What foreign threads put in doesn't follow a seed.
+class caf_core {
+ public:
+    caf_core(const caf_options& options, nursery& around);
+    caf_core(const caf_core&) = delete;
+    caf_core& operator=(const caf_core&) = delete;
+
+    void open();
+    [[nodiscard]] task<bool> close(bool asking);
+
+    [[nodiscard]] caf_host& host() noexcept { return host_; }
+    [[nodiscard]] caf::actor_system& system() noexcept { return *system_; }
+    [[nodiscard]] caf_host::caf_statistics statistics();
+    [[nodiscard]] bool is_on_workers() const noexcept { return is_on_workers_; }
+
+ private:
+    void make_system();
+    [[nodiscard]] task<bool> wait_for_actors(bool asking);
+
+    // Constant.
+    nursery& around_;
+    const duration grace_;
+    const bool is_on_workers_;
+    caf_host host_{*this};
+
+    std::unique_ptr<caf::actor_system_config> own_config_;  // null: the user's
+    caf::actor_system_config& config_;
+
+    // What the system stands on: goes after it.
+    const std::shared_ptr<actor_roster> roster_ = std::make_shared<actor_roster>();
+    job_pool pool_;
+    caf_clock clock_;
+    std::unique_ptr<caf::actor_system> system_;
+};
+
+}  // namespace covey::detail
