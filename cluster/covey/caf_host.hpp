@@ -49,15 +49,31 @@ class caf_host {
     // CAF allows it.
     [[nodiscard]] bool is_on_workers() const noexcept;
 
+    // `const int sum = co_await host.request<int>(actor, 1s, 20, 22)`: sends a message of these
+    // values to any CAF actor and waits for the answer: nothing, an R, several values as a
+    // std::tuple, or whatever it is as caf::message. Throws caf_error when the actor answers with
+    // an error, with something else than an R, or ends, or has ended, without an answer;
+    // too_slow_error when the limit is over (covey::never: there is none). A checkpoint;
+    // cancellation leaves at once, as the limit does: the actor isn't told, and what it answers
+    // then is dropped and counted. An actor that delegates the message and ends has ended: ask the
+    // other one. Throws std::invalid_argument for a negative limit and for a handle that is empty.
+    // Needs <covey/caf.hpp>. Threads: tasks of the run. Cost: CAF's, and three allocations more.
+    template <class R = void, class Handle, class Rep, class Period, class... A>
+    [[nodiscard]] auto request(const Handle& to, std::chrono::duration<Rep, Period> limit,
+                               A&&... question) const;
+
     // CAF notes on each thread which system was used last, and a system can't end while it is
     // noted. Workers and the threads of to_thread() are taken care of.
     static void leave_thread() noexcept;
 
-    // What has been done so far; zero unless actors run on the workers.
     struct caf_statistics {
+        // Zero unless actors run on the workers.
         std::uint64_t turns = 0;       // how often an actor was resumed
         std::size_t actors_ready = 0;  // that wait for their turn, or have it
         std::size_t timers_armed = 0;  // time limits and delayed messages
+        // Of request().
+        std::size_t requests_waiting = 0;
+        std::uint64_t answers_dropped = 0;  // that came too late
     };
     [[nodiscard]] caf_statistics statistics() const;
 

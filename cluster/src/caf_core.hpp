@@ -5,6 +5,7 @@
 #include "caf_clock.hpp"
 #include "caf_version.hpp"
 #include "job_pool.hpp"
+#include "request_router.hpp"
 
 #include <covey/caf_host.hpp>
 #include <covey/lowlevel/alarm.hpp>
@@ -37,6 +38,7 @@ class caf_core {
 
     [[nodiscard]] caf_host& host() noexcept { return host_; }
     [[nodiscard]] caf::actor_system& system() noexcept { return *system_; }
+    [[nodiscard]] request_router& router() noexcept { return *router_; }
     [[nodiscard]] caf_host::caf_statistics statistics();
     [[nodiscard]] bool is_on_workers() const noexcept { return is_on_workers_; }
 
@@ -58,6 +60,7 @@ class caf_core {
     job_pool pool_;
     caf_clock clock_;
     std::unique_ptr<caf::actor_system> system_;
+    router_ref router_;  // goes before it
 };
 
 }  // namespace covey::detail

@@ -31,6 +31,7 @@ void caf_core::open() {
     lowlevel::clean_after_blocking_calls(caf_host::leave_thread);
     if (is_on_workers_) around_.start_soon({.name = "CAF timers"}, [this] { return clock_.run(); });
     make_system();
+    router_ = request_router::make(*system_);
 }
 
 // The configuration is as it was afterwards: it may serve again.
@@ -59,6 +60,7 @@ task<bool> caf_core::close(bool asking) {
     if (system_) {
         if (is_on_workers_) asked = co_await wait_for_actors(asking);
         pool_.leave_threads_clean();
+        router_.close();
         co_await lowlevel::clean_workers(caf_host::leave_thread);
         co_await to_thread([this] { system_.reset(); });
     }
@@ -94,8 +96,11 @@ task<bool> caf_core::wait_for_actors(bool asking) {
 }
 
 caf_host::caf_statistics caf_core::statistics() {
-    return {
-        .turns = pool_.turns(), .actors_ready = pool_.pending(), .timers_armed = clock_.armed()};
+    return {.turns = pool_.turns(),
+            .actors_ready = pool_.pending(),
+            .timers_armed = clock_.armed(),
+            .requests_waiting = router_->waiting(),
+            .answers_dropped = router_->dropped()};
 }
 
 caf_block::caf_block(const caf_options& options, nursery& around)
