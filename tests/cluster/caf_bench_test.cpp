@@ -3,7 +3,7 @@
 #include "support/caf.hpp"
 #include "support/catch.hpp"
 
-#include <covey/caf_host.hpp>
+#include <covey/caf.hpp>
 #include <covey/event.hpp>
 #include <covey/run.hpp>
 
@@ -132,4 +132,33 @@ TEST_CASE("CAF actors on covey's workers and on CAF's own threads", "[.bench]") 
             [](covey::caf_host& host) { return make_tree(host, 16); });
     compare("10 actors send to one, a message", 1'000'000,
             [](covey::caf_host& host) { return flood(host, 10, 100'000); });
+}
+
+TEST_CASE("awaited requests of a CAF actor", "[.bench]") {
+    for (const unsigned workers : {1U, 2U}) {
+        for (const bool on_workers : {false, true}) {
+            std::vector<double> took;
+            covey::run({.workers = workers}, [&]() -> covey::task<> {
+                co_await covey::with_caf(
+                    {.on_workers = on_workers}, [&](covey::caf_host& host) -> covey::task<> {
+                        const auto adder =
+                            host.system().spawn([](caf::event_based_actor*) -> caf::behavior {
+                                return {[](int x) { return x + 1; }};
+                            });
+                        for (int i = 0; i < 50'000; ++i) {
+                            const auto start = steady::now();
+                            const int next =
+                                co_await host.request<int>(adder, std::chrono::seconds(10), i);
+                            const std::chrono::duration<double, std::nano> each =
+                                steady::now() - start;
+                            took.push_back(next == i + 1 ? each.count() : 1e18);
+                        }
+                    });
+            });
+            std::sort(took.begin(), took.end());
+            std::printf("a request, %u workers, on %-15s p50 %8.0f ns, p99 %8.0f ns\n", workers,
+                        on_workers ? "covey's workers" : "CAF's threads", took[took.size() / 2],
+                        took[took.size() * 99 / 100]);
+        }
+    }
 }
