@@ -23,3 +23,4 @@
 #include <covey/task_status.hpp>
 #include <covey/timeout.hpp>
 #include <covey/to_thread.hpp>
+#include <covey/watchdog.hpp>

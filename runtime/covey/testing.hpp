@@ -6,6 +6,7 @@
 #include <covey/error.hpp>
 #include <covey/explore.hpp>
 #include <covey/lowlevel/park.hpp>
+#include <covey/watchdog.hpp>
 
 #include <cstddef>
 #include <string>

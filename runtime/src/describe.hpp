@@ -2,6 +2,7 @@
 #pragma once
 
 #include <exception>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,12 @@ class task_record;
 [[nodiscard]] std::string task_tree(runtime_core& core);
 // Main and every child that has not ended; likewise.
 [[nodiscard]] std::vector<const task_record*> living_tasks(runtime_core& core);
+// A task of the run as a thread sees it that keeps the run from ending; null: it has ended.
+struct task_sight {
+    std::string name;
+    std::string place;  // where it waited last: "main.cpp:12"; empty: it never did
+};
+[[nodiscard]] std::optional<task_sight> look_at(runtime_core& core, const task_record* task);
 // "In task 'x' of", and the tree below it; empty where that can't be told now.
 [[nodiscard]] std::string task_tree_if_possible() noexcept;
 

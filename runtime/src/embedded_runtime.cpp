@@ -13,6 +13,7 @@
 #include "interrupts.hpp"
 #include "main_outcome.hpp"
 #include "scope_tree.hpp"
+#include "watched_run.hpp"
 #include "worker.hpp"
 
 #include <covey/event.hpp>
@@ -82,7 +83,8 @@ class host {
     std::vector<lowlevel::thread> workers_;
 
     event closing_;
-    std::optional<interrupt_watch> watch_;  // goes first
+    std::optional<interrupt_watch> interrupts_;
+    std::optional<watched_run> watched_;  // goes first
 };
 
 host::host(const run_options& options)
@@ -91,7 +93,8 @@ host::host(const run_options& options)
       core_(*main_task_, options),
       root_(core_, *main_task_) {
     main_task_->core = &core_;
-    if (options.interrupts && options.interrupts.is_written()) watch_.emplace(root_.scope());
+    if (options.interrupts && options.interrupts.is_written()) interrupts_.emplace(root_.scope());
+    watched_.emplace(core_);
     workers_ = core_.start_workers(0);
     core_.scheduler().enqueue(*main_task_);
     wait_until_open();

@@ -19,6 +19,18 @@ namespace covey {
 
 namespace detail {
 
+namespace {
+
+// "main.cpp:12"
+std::string place_of(const task_record& task) {
+    const std::source_location place = task.place.load(lowlevel::order::relaxed);
+    std::string_view file = place.file_name();
+    file.remove_prefix(file.rfind('/') + 1);
+    return fmt::format("{}:{}", file, place.line());
+}
+
+}  // namespace
+
 // Draws the tree, depth first, with the whole tree lock held: no scope is entered or left
 // meanwhile. The nurseries that were come to stay locked to the end, so that no child is gone
 // before it is drawn. What a task of another worker is doing is read as it passes by.
@@ -129,11 +141,8 @@ class tree_printer {
         using lowlevel::order;
         const clock_stamp now(now_);
         const lowlevel::wait_traits* waits = task.waits_for.load(order::relaxed);
-        const std::source_location place = task.place.load(order::relaxed);
-        std::string_view file = place.file_name();
-        file.remove_prefix(file.rfind('/') + 1);
-        return fmt::format("waits for {} at {}:{}, {} s", waits == nullptr ? "?" : waits->verb,
-                           file, place.line(),
+        return fmt::format("waits for {} at {}, {} s", waits == nullptr ? "?" : waits->verb,
+                           place_of(task),
                            seconds(task.since.load(order::relaxed).nanoseconds_until(now)));
     }
 
@@ -196,6 +205,15 @@ std::string detail::task_tree(runtime_core& core) {
 std::vector<const detail::task_record*> detail::living_tasks(runtime_core& core) {
     const lowlevel::locked whole(core.tree());
     return tree_printer(core).list(core.main());
+}
+
+std::optional<detail::task_sight> detail::look_at(runtime_core& core, const task_record* task) {
+    const lowlevel::locked whole(core.tree());
+    tree_printer printer(core);  // which keeps nurseries locked: the task stays
+    const std::vector<const task_record*> living = printer.list(core.main());
+    if (std::find(living.begin(), living.end(), task) == living.end()) return std::nullopt;
+    const bool has_waited = task->waits_for.load(lowlevel::order::relaxed) != nullptr;
+    return task_sight{std::string(task_name(*task)), has_waited ? place_of(*task) : ""};
 }
 
 std::string dump_task_tree() {

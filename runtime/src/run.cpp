@@ -5,6 +5,7 @@
 #include "main_outcome.hpp"
 #include "runtime_core.hpp"
 #include "scope_tree.hpp"
+#include "watched_run.hpp"
 #include "worker.hpp"
 
 #include <covey/error.hpp>
@@ -51,13 +52,14 @@ runtime_core::runtime_core(task_record& main, const run_options& options, simula
       timers_(now()),
       scheduler_(worker_count(options), options.seed, simulated, clock_, timers_),
       threads_(new thread_pool(simulated)) {
-    if (options.clock == nullptr) return;
-    const lowlevel::locked held(clock_.lock_);
-    if (clock_.run_ != nullptr) {
-        threads_->drop_reference();
-        throw std::logic_error("covey::run: the clock drives another run; each needs its own");
+    if (options.clock != nullptr) {
+        const lowlevel::locked held(clock_.lock_);
+        if (clock_.run_ != nullptr) {
+            threads_->drop_reference();
+            throw std::logic_error("covey::run: the clock drives another run; each needs its own");
+        }
+        clock_.run_ = this;
     }
-    clock_.run_ = this;
 }
 
 runtime_core::~runtime_core() {
@@ -67,6 +69,7 @@ runtime_core::~runtime_core() {
 }
 
 void runtime_core::run() {
+    const watched_run watched(*this);
     std::vector<lowlevel::thread> others = start_workers(1);
     worker(*this, 0).run(&main_);  // through the queue another worker might take it
     for (lowlevel::thread& each : others) each.join();

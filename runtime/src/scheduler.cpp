@@ -266,6 +266,7 @@ void scheduler::park(station& own) noexcept {
                           (parked == workers() && make_progress_when_idle(own));
     const bool is_stuck = !has_work && simulated() != nullptr;
     if (!has_work && !is_stuck) sleep(held);
+    while (is_held_still_) work_.wait(held);
     parked_.fetch_sub(1, order::relaxed);
     held.unlock();
     if (is_stuck) simulated()->stuck();
@@ -342,6 +343,30 @@ void scheduler::clean(station& own) noexcept {
     }
     held.unlock();
     while (task_record* task = woken.take()) push(own, *task);
+}
+
+// A parked worker that wakes now doesn't come further than park().
+bool scheduler::try_to_hold_still() noexcept {
+    const mutex_guard held(lock_);
+    is_held_still_ = is_still_locked();
+    return is_held_still_;
+}
+
+bool scheduler::is_still() noexcept {
+    const mutex_guard held(lock_);
+    return is_still_locked();
+}
+
+bool scheduler::is_still_locked() const noexcept {
+    return parked_.load(order::relaxed) == workers() && injected_.looks_empty() &&
+           timers_.next() == timer_wheel::nothing && clock_holds_ == 0 &&
+           !stopped_.load(order::relaxed);
+}
+
+void scheduler::let_go() noexcept {
+    const mutex_guard held(lock_);
+    is_held_still_ = false;
+    work_.notify_all();
 }
 
 void scheduler::stop() noexcept {

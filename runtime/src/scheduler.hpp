@@ -21,7 +21,8 @@ namespace covey::detail {
 // What the scheduler keeps for one worker. Touched by that worker only, but for its queue.
 struct station {
     run_queue queue;
-    lowlevel::atomic<std::uint32_t> turns{0};  // written by the owner
+    lowlevel::atomic<std::uint32_t> turns{0};            // written by the owner
+    lowlevel::atomic<const task_record*> task{nullptr};  // whose turn it is; likewise
     // The age rule: what was queued before `marked` was there at `marked_at`.
     std::uint32_t marked = 0;
     std::uint64_t marked_at = 0;
@@ -99,6 +100,12 @@ class scheduler {
     // Every worker makes that call on its thread between two turns, then the wait is completed.
     // With lock() held.
     void clean_workers_locked(lowlevel::clean_workers& wanted) noexcept;
+    // Whether every worker is parked, and neither time nor a task from outside is about to wake
+    // one.
+    [[nodiscard]] bool is_still() noexcept;
+    // If so: keeps them parked until let_go(). For another thread, which keeps the run from ending.
+    [[nodiscard]] bool try_to_hold_still() noexcept;
+    void let_go() noexcept;
 
     // While held, a virtual clock doesn't jump.
     void hold_clock(bool hold) noexcept;
@@ -137,6 +144,7 @@ class scheduler {
     [[nodiscard]] duration time_to_next_look() const noexcept;
     [[nodiscard]] bool make_progress_when_idle(station& own) noexcept;
     void wake_one() noexcept;
+    [[nodiscard]] bool is_still_locked() const noexcept;
     void make_next_time_exact() noexcept;
     [[nodiscard]] bool timers_are_due() const noexcept;
 
@@ -164,6 +172,7 @@ class scheduler {
     std::chrono::steady_clock::time_point next_alarm_ =
         std::chrono::steady_clock::time_point::max();
     unsigned clock_holds_ = 0;
+    bool is_held_still_ = false;
 };
 
 }  // namespace covey::detail

@@ -43,6 +43,11 @@ class thread_pool {
     // A job of a simulated run that has ended, and nobody waits for it. Without a thread it is
     // dropped.
     void start_abandoned(thread_job& job) noexcept;
+    // Whether a call is being made, also one that nobody waits for.
+    [[nodiscard]] bool is_busy() noexcept {
+        const lowlevel::mutex_guard held(lock_);
+        return !busy_.empty();
+    }
     // The run ends: nobody submits any more.
     void close() noexcept;
 

@@ -45,6 +45,12 @@ std::string wait_graph::explain(runtime_core& core) const {
     return text + circle_in(edges);
 }
 
+std::string wait_graph::explain_waits(runtime_core& core) {
+    wait_graph graph;
+    graph.knows_users_ = false;
+    return graph.explain(core);
+}
+
 std::string wait_graph::tell(const task_record& task, edge_list& edges) const {
     const lowlevel::wait_operation* operation = task.word.claimed();
     if (operation == nullptr) return {};
@@ -53,10 +59,12 @@ std::string wait_graph::tell(const task_record& task, edge_list& edges) const {
     std::string text;
     for (const wait_report::thing& each : report.things()) {
         const user_list& users = users_of(each);
-        text += fmt::format(
-            "'{}' waits for {} on {}: {}\n", task_name(task), operation->traits().verb, each.name,
-            users.empty() ? "the other end is open, and nobody who is left has used it"
-                          : "the other end is used by " + list(users));
+        text += fmt::format("'{}' waits for {} on {}", task_name(task), operation->traits().verb,
+                            each.name);
+        if (knows_users_)
+            text += users.empty() ? ": the other end is open, and nobody who is left has used it"
+                                  : ": the other end is used by " + list(users);
+        text += '\n';
         user_list& to = edges[&task];
         to.insert(to.end(), users.begin(), users.end());
     }

@@ -24,6 +24,8 @@ class wait_graph {
     // Of a run in which nothing can go on: a line for each wait that tells what it waits for, and a
     // circle, if there is one.
     [[nodiscard]] std::string explain(runtime_core& core) const;
+    // The same of a run whose tasks nobody has watched, so who uses what isn't known.
+    [[nodiscard]] static std::string explain_waits(runtime_core& core);
 
  private:
     using user_list = std::vector<const task_record*>;
@@ -33,6 +35,7 @@ class wait_graph {
     [[nodiscard]] std::string tell(const task_record& task, edge_list& edges) const;
     [[nodiscard]] static std::string circle_in(const edge_list& edges);
 
+    bool knows_users_ = true;
     std::map<std::pair<const void*, lowlevel::wait_report::use>, user_list> users_;
 };
 

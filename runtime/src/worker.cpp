@@ -56,6 +56,7 @@ void worker::run(task_record* first) noexcept {
 
 void worker::run_task(task_record& task) noexcept {
     who = &task;
+    station_.task.store(&task, lowlevel::order::relaxed);
     checkpoints_seen = task.is_watched ? &task.checkpoints_seen : nullptr;
     budget = std::exchange(next_budget, turn_budget_);
     if (yields_every_operation()) budget = 0;
@@ -74,6 +75,7 @@ void worker::run_task(task_record& task) noexcept {
         end_task(task);
     }
     who = nullptr;
+    station_.task.store(nullptr, lowlevel::order::relaxed);
     if (watch != nullptr) [[unlikely]]
         std::exchange(watch, nullptr)->suspended();
 }
