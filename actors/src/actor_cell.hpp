@@ -9,6 +9,7 @@
 #include <covey/lowlevel/pooled.hpp>
 #include <covey/lowlevel/scope_note.hpp>
 #include <covey/lowlevel/thread.hpp>
+#include <covey/lowlevel/wait_report.hpp>
 
 #include <string>
 #include <string_view>
@@ -71,6 +72,11 @@ class actor_cell final : public actor_cell_base,
     // Whether that task is the one that handles messages here.
     [[nodiscard]] bool is_handled_by(const lowlevel::waiter* task) const noexcept {
         return task != nullptr && handler_.load(lowlevel::order::relaxed) == task;
+    }
+    // Says that somebody waits for something of the task that handles its messages.
+    void tell_handler(lowlevel::wait_report& report, const char* what) const {
+        if (const lowlevel::waiter* task = handler_.load(lowlevel::order::relaxed))
+            report.waits_for(*task, what);
     }
     // Completes the envelope. Throws actor_stopped_error for an incarnation that is over,
     // actor_unavailable_error while there is none.

@@ -185,6 +185,10 @@ void post_operation::link() noexcept {
 }
 void post_operation::unlink() noexcept { target_->box().stop_waiting_for_room_locked(node()); }
 
+void post_operation::tell(lowlevel::wait_report& report) const {
+    target_->tell_handler(report, "room in the mailbox of");
+}
+
 void post_operation::throw_not_posted() const {
     if (node().result == lowlevel::wait_result::full) target_->throw_full();
     if (node().result == lowlevel::wait_result::broken) throw_full_of_oneself(*target_);
@@ -249,6 +253,10 @@ ask_operation_base::~ask_operation_base() {
         reply_->end();
     else
         reply_->abandon();
+}
+
+void ask_operation_base::tell(lowlevel::wait_report& report) const {
+    target_->tell_handler(report, "the answer of");
 }
 
 bool ask_operation_base::await_ready(envelope& request) {

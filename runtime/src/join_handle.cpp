@@ -93,7 +93,9 @@ bool joinable_base::wait::try_now() { return child_->end_ > child_end::ending; }
 void joinable_base::wait::link() noexcept { child_->waiting_.push_back(node()); }
 void joinable_base::wait::unlink() noexcept { node().leave(child_->waiting_); }
 
-void joinable_base::wait::tell(lowlevel::wait_report& report) const { report.waits_for(*child_); }
+void joinable_base::wait::tell(lowlevel::wait_report& report) const {
+    report.waits_for(*child_, "the end of");
+}
 
 void joinable_base::wait::check_returned() const {
     const char* text = nullptr;

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 namespace covey::detail {
 
@@ -68,26 +69,43 @@ std::string wait_graph::tell(const task_record& task, edge_list& edges) const {
         user_list& to = edges[&task];
         to.insert(to.end(), users.begin(), users.end());
     }
-    for (const task_record* each : report.tasks()) {
-        text += fmt::format("'{}' waits for the end of '{}'\n", task_name(task), task_name(*each));
-        edges[&task].push_back(each);
+    for (const auto& [whom, what] : report.tasks()) {
+        const auto* other = static_cast<const task_record*>(whom);
+        text += fmt::format("'{}' waits for {} '{}'\n", task_name(task), what, task_name(*other));
+        edges[&task].push_back(other);
     }
     return text;
 }
 
-// From each task along the first edge until one comes twice: with one edge each that finds every
-// circle, with more it finds one that is surely there.
+// Depth first: one that comes again on the way to itself closes a circle.
 std::string wait_graph::circle_in(const edge_list& edges) {
+    struct step {
+        const task_record* task;
+        std::size_t next = 0;  // of its edges
+    };
+    std::set<const task_record*> done;
     for (const auto& [start, ignored] : edges) {
-        user_list path{start};
-        for (auto here = edges.find(start); here != edges.end() && !here->second.empty();
-             here = edges.find(path.back())) {
-            const task_record* next = here->second.front();
-            const auto before = std::find(path.begin(), path.end(), next);
-            const bool closes = before != path.end();
-            if (closes) path.erase(path.begin(), before);
-            path.push_back(next);
-            if (closes) return "a circle: " + list(path) + "\n";
+        std::vector<step> path{{start}};
+        while (!path.empty()) {
+            step& here = path.back();
+            const auto from = edges.find(here.task);
+            if (done.contains(here.task) || from == edges.end() ||
+                here.next == from->second.size()) {
+                done.insert(here.task);
+                path.pop_back();
+                continue;
+            }
+            const task_record* next = from->second[here.next++];
+            const auto before = std::find_if(path.begin(), path.end(),
+                                             [&](const step& each) { return each.task == next; });
+            if (before == path.end()) {
+                path.push_back({next});
+                continue;
+            }
+            user_list circle;
+            for (auto each = before; each != path.end(); ++each) circle.push_back(each->task);
+            circle.push_back(next);
+            return "a circle: " + list(circle) + "\n";
         }
     }
     return {};

@@ -3,6 +3,7 @@
 #include "support/catch.hpp"
 
 #include <covey/actors.hpp>
+#include <covey/event.hpp>
 #include <covey/exception_group.hpp>
 #include <covey/explore.hpp>
 #include <covey/nursery.hpp>
@@ -143,4 +144,49 @@ TEST_CASE("actor: cancelled at each of its awaits a program ends, and leaves not
         CHECK(crashes);
         CHECK(crashes.is_complete);
     }
+}
+
+namespace {
+
+struct wait_for_event {};
+
+class waiter : public covey::actor {
+ public:
+    explicit waiter(covey::event& opened) : opened_(opened) {}
+    task<> handle(wait_for_event) { co_await opened_.wait(); }
+
+ private:
+    covey::event& opened_;
+};
+
+}  // namespace
+
+TEST_CASE("actor: a deadlock says whose mailbox is full") {
+    const explore_result found = explore([]() -> task<> {
+        covey::event never_set;
+        co_await covey::with_nursery([&](nursery& home) -> task<> {
+            const auto ref = co_await covey::start_actor<waiter>(
+                home, {.name = "waiter", .mailbox = 1}, std::ref(never_set));
+            co_await ref.tell(wait_for_event());
+            co_await ref.tell(wait_for_event());
+            co_await ref.tell(wait_for_event());
+        });
+    });
+    REQUIRE_FALSE(found);
+    INFO(found);
+    CHECK(found.what.find("'main' waits for room in the mailbox of 'waiter'") != std::string::npos);
+}
+
+TEST_CASE("actor: a deadlock says whose answer is waited for") {
+    const explore_result found = explore([]() -> task<> {
+        covey::event never_set;
+        co_await covey::with_nursery([&](nursery& home) -> task<> {
+            const auto ref =
+                co_await covey::start_actor<waiter>(home, {.name = "waiter"}, std::ref(never_set));
+            co_await ref.ask(wait_for_event());
+        });
+    });
+    REQUIRE_FALSE(found);
+    INFO(found);
+    CHECK(found.what.find("'main' waits for the answer of 'waiter'") != std::string::npos);
 }

@@ -129,6 +129,8 @@ class post_operation : public lowlevel::wait_operation {
  protected:
     post_operation(post_operation&& other) noexcept = default;
 
+    void tell(lowlevel::wait_report& report) const final;
+
     operation_target target_;
 
  private:

@@ -118,6 +118,7 @@ class ask_operation_base : public reply_wait {
     ~ask_operation_base() override;
 
     bool await_ready(envelope& request);
+    void tell(lowlevel::wait_report& report) const override;
     // Throws why there is no answer.
     void check_answered();
     [[nodiscard]] bool is_begun() const noexcept { return is_begun_; }

@@ -6,13 +6,10 @@
 #include <utility>
 #include <vector>
 
-namespace covey::detail {
-class task_record;
-}  // namespace covey::detail
-
 namespace covey::lowlevel {
 
 struct turn;
+class waiter;
 
 // What an operation waits for, and who could end the wait: what a deadlock is explained from.
 // Between two turns of a simulated run.
@@ -25,22 +22,24 @@ class wait_report {
     void waits_for(std::string name, const void* object, use ended_by) {
         things_.push_back({std::move(name), object, ended_by});
     }
-    // The end of a task.
-    void waits_for(const detail::task_record& task) { tasks_.push_back(&task); }
+    // For something of a task: "the end of".
+    void waits_for(const waiter& task, const char* what) { tasks_.push_back({&task, what}); }
 
     struct thing {
         std::string name;
         const void* object;
         use ended_by;
     };
+    struct other_task {
+        const waiter* task;
+        const char* what;
+    };
     [[nodiscard]] const std::vector<thing>& things() const noexcept { return things_; }
-    [[nodiscard]] const std::vector<const detail::task_record*>& tasks() const noexcept {
-        return tasks_;
-    }
+    [[nodiscard]] const std::vector<other_task>& tasks() const noexcept { return tasks_; }
 
  private:
     std::vector<thing> things_;
-    std::vector<const detail::task_record*> tasks_;
+    std::vector<other_task> tasks_;
 };
 
 // The task of that turn uses the object: in a simulated run it is remembered.
