@@ -5,6 +5,10 @@
 #include "support/catch.hpp"
 #include "support/race.hpp"
 
+#include <covey/watchdog.hpp>
+
+#include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -18,6 +22,21 @@ std::vector<std::uint8_t> bytes_of(const std::filesystem::path& file) {
     std::ifstream in(file, std::ios::binary);
     return {std::istreambuf_iterator<char>(in), {}};
 }
+
+std::string running;  // which program is
+
+// One that doesn't end says so, and not only that time was up.
+class hang_guard {
+ public:
+    static void tell(const covey::watchdog_report& seen) {
+        std::fprintf(stderr, "%s doesn't end: %s\n", running.c_str(), seen.text.c_str());
+        std::abort();
+    }
+
+ private:
+    const covey::watchdog watching_{
+        {.longest_turn = covey::never, .longest_stall = std::chrono::seconds(10), .report = tell}};
+};
 
 void expect_right(const std::vector<std::uint8_t>& bytes, fuzz::tally& sums) {
     const fuzz::program played = fuzz::read(bytes);
@@ -41,10 +60,12 @@ std::string judged(F story) {
 }  // namespace
 
 TEST_CASE("programs of the corpus keep the rules, and leave nothing (C2, M30, N20, SV2)") {
+    const hang_guard guard;
     std::size_t files = 0;
     fuzz::tally sums;
     for (const auto& each : std::filesystem::directory_iterator(COVEY_FUZZ_CORPUS)) {
-        INFO(each.path().filename().string());
+        running = each.path().filename().string();
+        INFO(running);
         ++files;
         expect_right(bytes_of(each.path()), sums);
     }
@@ -54,9 +75,11 @@ TEST_CASE("programs of the corpus keep the rules, and leave nothing (C2, M30, N2
 }
 
 TEST_CASE("random programs keep the rules, and leave nothing (C2, M30, N20, SV2)") {
+    const hang_guard guard;
     fuzz::tally sums;
     for (const std::uint64_t seed : support::seeds(support::rounds(1500))) {
-        INFO("COVEY_SEED=" << seed);
+        running = "COVEY_SEED=" + std::to_string(seed);
+        INFO(running);
         expect_right(fuzz::random_bytes(seed), sums);
     }
     if (std::getenv("COVEY_SEED") != nullptr) return;
