@@ -4,19 +4,16 @@
 // How a task asks a CAF actor.
 //
 // What       To CAF the router is an actor, the sender of every request of its host. An answer
-// finds
-//            the request by its number.
+//            finds the request by its number.
 // Invariants A request is in requests_ from its construction until it is answered, fails, or its
-// task
-//            has gone: whoever takes it out decides which, and what is stored then is received
-//            unless the wait was cancelled.
+//            task has gone: whoever takes it out decides which, and what is stored then is
+//            received unless the wait was cancelled.
 // Threads    Answers and deaths come on whatever thread they happen, with locks of CAF held: they
 //            store, wake, and return. lock_ is held for that; no message ends under it.
 // Lifetime   Counted as CAF's actors are; a death that is being told keeps it. Requests end with
 //            their tasks, and so before the host.
 // Death      CAF doesn't answer a request whose receiver has left without doing so, nor tells that
-// a
-//            message to another node is lost. So each request watches its receiver. An actor that
+//            a message to another node is lost. So each request watches its receiver. An actor that
 //            is dead already says so while the watch is attached: nothing is waiting yet.
 // Rejected   An actor for each request: CAF would keep each of them for remote receivers.
 
