@@ -22,6 +22,7 @@
 
 #include <covey/exception_group.hpp>
 #include <covey/lowlevel/allocation_observer.hpp>
+#include <covey/lowlevel/fault_point.hpp>
 #include <covey/testing.hpp>
 
 #include <fmt/format.h>
@@ -322,6 +323,17 @@ void walk_to(path_strategy& path, std::uint64_t number, program& main, std::size
     }
 }
 
+// While it lives, calls of the program's code say so.
+class sweep_of_callbacks {
+ public:
+    sweep_of_callbacks() noexcept {
+        lowlevel::callback_sweeps.fetch_add(1, lowlevel::order::relaxed);
+    }
+    sweep_of_callbacks(const sweep_of_callbacks&) = delete;
+    sweep_of_callbacks& operator=(const sweep_of_callbacks&) = delete;
+    ~sweep_of_callbacks() { lowlevel::callback_sweeps.fetch_sub(1, lowlevel::order::relaxed); }
+};
+
 enum class recording : bool { off, on };
 
 outcome run_schedule(std::uint64_t seed, program& main, std::size_t most_steps, recording how) {
@@ -338,6 +350,8 @@ outcome run_schedule(std::uint64_t seed, program& main, std::size_t most_steps, 
     const injection fault = injection_of(seed);
     std::optional<unpooled> frames;
     if (fault.what == injection::kind::failed_allocation) frames.emplace();
+    std::optional<sweep_of_callbacks> callbacks;
+    if (fault.what == injection::kind::thrown_error) callbacks.emplace();
     return run_once(main, chooses, fault);
 }
 

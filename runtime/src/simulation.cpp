@@ -279,11 +279,12 @@ std::string simulation::choices() const {
 
 }  // namespace covey::detail
 
-void covey::lowlevel::fault_point() {
-    if (const turn* now = this_turn(); now != nullptr && now->simulated != nullptr)
-        now->simulated->enter_user_code();
-    else if (detail::simulation_of_call != nullptr)
-        detail::simulation_of_call->enter_user_code();
+constinit covey::lowlevel::atomic<unsigned> covey::lowlevel::callback_sweeps{0};
+
+void covey::lowlevel::meet_fault_point() {
+    const turn* now = this_turn();
+    if (auto* sweeps = now != nullptr ? now->simulated : detail::simulation_of_call)
+        sweeps->enter_user_code();
 }
 
 void covey::lowlevel::note_use(turn& now, const void* object, wait_report::use how) noexcept {
