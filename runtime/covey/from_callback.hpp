@@ -277,8 +277,11 @@ task<T> run_from_callback(F start) {
     co_await stands_for_its_caller();
     co_await checkpoint_if_cancelled();
     const callback_holder<T> result;
-    if constexpr (!std::is_nothrow_invocable_v<F&, completion<T>>) lowlevel::fault_point();
-    static_cast<void>(start(result->make_completion()));
+    {
+        completion<T> end = result->make_completion();
+        if constexpr (!std::is_nothrow_invocable_v<F&, completion<T>>) lowlevel::fault_point();
+        static_cast<void>(start(std::move(end)));
+    }
     callback_state::wait completed(*result);
     co_await completed;
     if (completed.was_refused_a_result()) co_await pass_stop_on();

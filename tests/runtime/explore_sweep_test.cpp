@@ -33,9 +33,6 @@ task<int> twice(int value) {
     co_return 2 * value;
 }
 
-// Not inlined: what is allocated and freed in one function may be left out by the compiler.
-[[gnu::noinline]] std::unique_ptr<int> boxed(int value) { return std::make_unique<int>(value); }
-
 // A bit of everything that the runtime calls, or makes.
 task<> all_sorts() {
     covey::event ready;
@@ -141,6 +138,13 @@ TEST_CASE("sweep_allocations: without a way to see allocations it says what to d
 #else
 
 using covey::testing::sweep_allocations;
+
+namespace {
+
+// Not inlined: what is allocated and freed in one function may be left out by the compiler.
+[[gnu::noinline]] std::unique_ptr<int> boxed(int value) { return std::make_unique<int>(value); }
+
+}  // namespace
 
 TEST_CASE("sweep_allocations: each allocation of main fails in turn, and only those") {
     int complete = 0;
