@@ -59,7 +59,7 @@ class caf_core {
     const std::shared_ptr<actor_roster> roster_ = std::make_shared<actor_roster>();
     job_pool pool_;
     caf_clock clock_;
-    std::unique_ptr<caf::actor_system> system_;
+    std::optional<caf::actor_system> system_;
     router_ref router_;  // goes before it
 };
 

@@ -34,21 +34,22 @@ void caf_core::open() {
     router_ = request_router::make(*system_);
 }
 
-// The configuration is as it was afterwards: it may serve again.
+// The configuration is as it was afterwards: it may serve again. A system whose constructor throws
+// has left a reference on this thread, whose end reaches into the system: it has to end while that
+// memory, though no system any more, is still there.
 void caf_core::make_system() {
     limit_messages_per_turn(config_);
-    if (!is_on_workers_) {
-        system_ = std::make_unique<caf::actor_system>(config_);
-        return;
-    }
     auto& factories = config_.module_factories;
     const std::size_t before = factories.size();
-    factories.emplace_back([this](caf::actor_system& system) -> caf::actor_system::module* {
-        return new coordinator(system, pool_, clock_);
-    });
+    if (is_on_workers_) {
+        factories.emplace_back([this](caf::actor_system& system) -> caf::actor_system::module* {
+            return new coordinator(system, pool_, clock_);
+        });
+    }
     try {
-        system_ = std::make_unique<caf::actor_system>(config_);
+        system_.emplace(config_);
     } catch (...) {
+        caf_host::leave_thread();
         factories.resize(before);
         throw;
     }
