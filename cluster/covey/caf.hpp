@@ -38,6 +38,7 @@ namespace detail {
 // The answer, whatever it is.
 [[nodiscard]] task<caf::message> await_caf_answer(caf_core& core, caf::strong_actor_ptr to,
                                                   duration limit, caf::message question);
+[[nodiscard]] task<> adopt_caf_actor(caf_core& core, caf::strong_actor_ptr actor);
 [[noreturn]] void throw_unexpected_answer(const caf::strong_actor_ptr& from,
                                           const caf::message& answer);
 
@@ -89,6 +90,11 @@ auto caf_host::request(const Handle& to, std::chrono::duration<Rep, Period> limi
     return detail::request_from_caf<R>(core_, caf::actor_cast<caf::strong_actor_ptr>(to),
                                        detail::to_duration(limit),
                                        caf::make_message(std::forward<A>(question)...));
+}
+
+template <class Handle>
+task<> caf_host::adopt(const Handle& actor) const {
+    return detail::adopt_caf_actor(core_, caf::actor_cast<caf::strong_actor_ptr>(actor));
 }
 
 }  // namespace covey

@@ -3,6 +3,7 @@
 
 #include <covey/clock.hpp>
 #include <covey/lowlevel/block.hpp>
+#include <covey/task.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -61,6 +62,16 @@ class caf_host {
     template <class R = void, class Handle, class Rep, class Period, class... A>
     [[nodiscard]] auto request(const Handle& to, std::chrono::duration<Rep, Period> limit,
                                A&&... question) const;
+
+    // `co_await host.adopt(actor)`: the calling task stands for that CAF actor, so that a nursery
+    // or a supervisor has it among its children, and ends when the actor has ended: as it is, or
+    // with caf_error when the reason isn't a normal one. A soft cancellation of the task asks the
+    // actor to end (exit_reason::user_shutdown). A cancellation asks, and kills it after
+    // options.grace; one that comes after the asking kills it at once. Either way it is waited for:
+    // an actor reacts between two messages. A checkpoint. Throws std::invalid_argument for a handle
+    // that is empty. Needs <covey/caf.hpp>. Threads: tasks of the run. Cost: seven allocations.
+    template <class Handle>
+    [[nodiscard]] task<> adopt(const Handle& actor) const;
 
     // CAF notes on each thread which system was used last, and a system can't end while it is
     // noted. Workers and the threads of to_thread() are taken care of.

@@ -35,6 +35,7 @@ class caf_core {
 
     void open();
     [[nodiscard]] task<bool> close(bool asking);
+    [[nodiscard]] task<> adopt(caf::strong_actor_ptr actor);  // in adopted_actor.cpp
 
     [[nodiscard]] caf_host& host() noexcept { return host_; }
     [[nodiscard]] caf::actor_system& system() noexcept { return *system_; }
