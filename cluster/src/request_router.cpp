@@ -157,9 +157,9 @@ caf::message request_router::request::take() {
     if (how_ == outcome::answer) return std::move(answer_);
     const char* what =
         how_ == outcome::death ? "ended without an answer" : "answered with an error";
-    throw caf_error(
-        fmt::format("covey: {} {}: {}", label(to_), what, to_->home_system->render(error_)),
-        std::move(error_));
+    const std::string text =
+        fmt::format("covey: {} {}: {}", label(to_), what, to_->home_system->render(error_));
+    throw caf_error(text, std::move(error_));
 }
 
 request_router::answered::answered(request& awaited) noexcept
