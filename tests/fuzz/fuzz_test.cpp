@@ -160,3 +160,23 @@ TEST_CASE("the books show an error that is lost or doubled, and who outlives who
     outer.reset();
     CHECK(found.text() != "");
 }
+
+TEST_CASE("a budget that is exceeded, or not used up, shows in the log (SV14, SC7)") {
+    using kind = covey::supervision_event::kind;
+    const covey::supervisor_options two{.intensity = 2, .period = std::chrono::seconds(10)};
+    const auto at = [](int seconds, kind what) {
+        covey::supervision_event event{};
+        event.at = covey::time_point{} + std::chrono::seconds(seconds);
+        event.what = what;
+        return event;
+    };
+    std::vector<covey::supervision_event> log{at(0, kind::incident), at(5, kind::incident),
+                                              at(10, kind::incident)};
+    CHECK_FALSE(fuzz::budget_was_kept(log, two));  // one too many
+    log.push_back(at(10, kind::gave_up));
+    CHECK(fuzz::budget_was_kept(log, two));
+    log[2].at += std::chrono::nanoseconds(1);  // the first is out of the window
+    CHECK_FALSE(fuzz::budget_was_kept(log, two));
+    log.pop_back();
+    CHECK(fuzz::budget_was_kept(log, two));
+}

@@ -411,10 +411,11 @@ covey::task<> start_child(stage& in, presence& self, covey::supervisor& supervis
 }
 
 covey::task<> in_a_supervisor(stage& in, presence& self, const step& how) {
-    supervisor_audit audit(in);
+    const covey::supervisor_options options = options_of(in, how);
+    supervisor_audit audit(in, options);
     in.give(5s);  // for the body, when the supervisor closes
-    const auto result = co_await covey::attempt(covey::with_supervisor(
-        options_of(in, how), [&](covey::supervisor& supervisor) -> covey::task<> {
+    const auto result = co_await covey::attempt(
+        covey::with_supervisor(options, [&](covey::supervisor& supervisor) -> covey::task<> {
             audit.watch(supervisor);
             in.publish(supervisor);
             in.publish(supervisor.scope());

@@ -17,8 +17,11 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <exception>
+#include <iterator>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -171,11 +174,11 @@ class world {
     const covey::duration unit;
     std::array<covey::event, 3> events;
 
-    // False: it goes on and on, and shall end.
+    // False: it has gone on for long, and shall end. Budgets of nested supervisors multiply, so a
+    // small program may be a long one.
     bool may_step() {
         constexpr std::size_t most = 20'000;
-        found.expect(++steps_ <= most, "a program ends within so many steps");
-        return steps_ <= most;
+        return ++steps_ <= most;
     }
 
     // Some time, by a byte. All that is given adds up to what may pass.
@@ -255,17 +258,38 @@ class world {
     std::deque<covey::supervisor_handle> supervisors_;
 };
 
+// Whether the incident after which it gave up is the first one beyond its budget. (SV14)
+inline bool budget_was_kept(const std::vector<covey::supervision_event>& log,
+                            const covey::supervisor_options& options) {
+    using kind = covey::supervision_event::kind;
+    std::map<std::uint64_t, std::deque<covey::time_point>> windows;  // of each child, or one of all
+    for (auto each = log.begin(); each != log.end(); ++each) {
+        if (each->what != kind::incident) continue;
+        auto& window =
+            windows[options.budget == covey::budget_scope::child ? each->child.value : 0];
+        while (!window.empty() && each->at - window.front() > options.period) window.pop_front();
+        const bool is_spent = window.size() >= options.intensity;
+        const auto next = std::next(each);
+        if ((next != log.end() && next->what == kind::gave_up) != is_spent) return false;
+        window.push_back(each->at);
+    }
+    return true;
+}
+
 // Where the errors of a supervisor's children go: those that its block raises go on from there, the
 // others stay in its log, which is their place. Judges when the block is over, whatever ended it.
 class supervisor_audit {
  public:
-    explicit supervisor_audit(world& in) : world_(in) {}
+    supervisor_audit(world& in, const covey::supervisor_options& options)
+        : world_(in), options_(options) {}
     supervisor_audit(const supervisor_audit&) = delete;
     supervisor_audit& operator=(const supervisor_audit&) = delete;
     ~supervisor_audit() {
         if (!handle_) return;
+        const std::vector<covey::supervision_event> log = handle_->events();
+        world_.found.expect(budget_was_kept(log, options_), "a budget is kept, and can be used up");
         std::set<error_number> logged;
-        for (const covey::supervision_event& each : handle_->events())
+        for (const covey::supervision_event& each : log)
             for (const error_number one : injected_in(each.error)) logged.insert(one);
         for (const error_number one : logged)
             if (!elsewhere_.contains(one)) world_.absorb(one);
@@ -284,6 +308,7 @@ class supervisor_audit {
 
  private:
     world& world_;
+    const covey::supervisor_options options_;
     std::optional<covey::supervisor_handle> handle_;
     std::set<error_number> elsewhere_;
 };
