@@ -47,6 +47,7 @@ supervisor_core::supervisor_core(const kept_options& kept)
 }
 
 supervisor_core::~supervisor_core() {
+    posted_.splice_back(heard_);
     while (child_slot* unheard = posted_.pop_front()) unheard->drop_reference();
 }
 

@@ -82,16 +82,20 @@ void supervisor_core::take_news() {
     }
 }
 
-// Locked. Without memory to sort in they stay as they came.
+// Locked. Most often they are in order; without memory to sort in they stay as they came.
 void supervisor_core::sort_heard() noexcept try {
+    bool is_sorted = true;
+    const child_slot* before = nullptr;
+    for (child_slot* each = heard_.front(); each != nullptr; each = heard_.after(*each)) {
+        is_sorted = is_sorted && (before == nullptr || before->id < each->id);
+        before = each;
+    }
+    if (is_sorted) return;
     std::vector<child_slot*> sorted;
     for (child_slot* each = heard_.front(); each != nullptr; each = heard_.after(*each))
         sorted.push_back(each);
-    const auto started_first = [](const child_slot* a, const child_slot* b) {
-        return a->id < b->id;
-    };
-    if (std::is_sorted(sorted.begin(), sorted.end(), started_first)) return;
-    std::sort(sorted.begin(), sorted.end(), started_first);
+    std::sort(sorted.begin(), sorted.end(),
+              [](const child_slot* a, const child_slot* b) { return a->id < b->id; });
     for (child_slot* each : sorted) {
         heard_.remove(*each);
         heard_.push_back(*each);
@@ -458,10 +462,12 @@ void supervisor_core::survive_defect(std::exception_ptr defect) noexcept {
         const mutex_guard held(lock_);
         refuses_ = true;
     }
+    // Slots may leave the table meanwhile, and not only the one that ends.
     for (auto each = table_.begin(); each != table_.end();) {
-        const counted_ref<child_slot> child = each++->second;
+        const counted_ref<child_slot> child = each->second;
         if (!child->runs && !child->is_over())
             end_slot(*child, child_state::stopped, exit_reason::stopped, nullptr);
+        each = table_.upper_bound(child->id.value);
     }
     scope_->pierce("its supervisor has failed");
 }
