@@ -233,9 +233,10 @@ explore_result sweep_callbacks(F&& main) {
 }
 
 // Runs main under that one schedule, which explore() or a sweep has named, in this process or
-// another: main's value, or what the schedule fails with. A schedule of exhaustive that is too long
-// for a number is found again by running those before it. After `most_steps` it is given up, as in
-// explore(): one that was found with another limit needs the same here.
+// another: main's value, or what the schedule fails with, or, where it is one of a sweep, what main
+// throws because of its fault. A schedule of exhaustive that is too long for a number is found
+// again by running those before it. After `most_steps` it is given up, as in explore(): one that
+// was found with another limit needs the same here.
 template <class F>
 auto replay(std::uint64_t seed, F&& main, std::size_t most_steps = explore_options{}.most_steps) {
     covey::detail::program_of<std::decay_t<F>> program(std::forward<F>(main));

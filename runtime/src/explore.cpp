@@ -189,7 +189,8 @@ testing::leak_report beyond(const testing::leak_report& before, const testing::l
 
 // How one schedule ended.
 struct outcome {
-    std::exception_ptr error;  // what it failed with; or null
+    std::exception_ptr error;       // what it failed with; or null
+    std::exception_ptr ended_with;  // what main threw because of the injection, which is no failure
     std::size_t steps = 0;
     std::size_t moments = 0;         // when a fault could have been injected
     std::string choices, task_tree;  // if they were written down
@@ -231,7 +232,9 @@ bool is_due_to(injection::kind injected, const std::exception_ptr& error) {
     return false;
 }
 
-std::exception_ptr error_of_run(program& main, simulation& chooses, injection fault) {
+// What it failed with; or null.
+std::exception_ptr error_of_run(program& main, simulation& chooses, injection fault,
+                                std::exception_ptr& ended_with) {
     task_record& record = main.renew();
     const testing::leak_report before = testing::leaks();
     std::exception_ptr error;
@@ -244,8 +247,12 @@ std::exception_ptr error_of_run(program& main, simulation& chooses, injection fa
     if (chooses.fault()) return chooses.fault();
     const bool was_injected = chooses.moments() >= fault.at;
     if (error && !(was_injected && is_due_to(fault.what, error))) return error;
-    error = nullptr;  // and what it may keep
-    const testing::leak_report left = beyond(before, testing::leaks());
+    testing::leak_report left = beyond(before, testing::leaks());
+    if (left.any() && error) {
+        error = nullptr;  // and what it may have kept
+        left = beyond(before, testing::leaks());
+    }
+    ended_with = std::move(error);
     if (!left.any()) return nullptr;
     return std::make_exception_ptr(
         testing::leak_error(fmt::format("something of covey outlives main: {}", to_string(left))));
@@ -253,9 +260,13 @@ std::exception_ptr error_of_run(program& main, simulation& chooses, injection fa
 
 outcome run_once(program& main, simulation& chooses, injection fault = {}) {
     chooses.inject(fault);
-    std::exception_ptr error = error_of_run(main, chooses, fault);
-    return {std::move(error), chooses.steps(), chooses.moments(), chooses.choices(),
-            chooses.task_tree()};
+    outcome end;
+    end.error = error_of_run(main, chooses, fault, end.ended_with);
+    end.steps = chooses.steps();
+    end.moments = chooses.moments();
+    end.choices = chooses.choices();
+    end.task_tree = chooses.task_tree();
+    return end;
 }
 
 // A group's is a tree of what is in it.
@@ -501,6 +512,7 @@ explore_result sweep(sweep_kind kind, const explore_options& options, program& m
 void replay(std::uint64_t seed, program& main, std::size_t most_steps) {
     const outcome end = run_schedule(seed, main, most_steps, recording::on);
     if (end.error) std::rethrow_exception(end.error);
+    if (end.ended_with) std::rethrow_exception(end.ended_with);
 }
 
 }  // namespace covey::detail

@@ -129,6 +129,28 @@ TEST_CASE("sweep_callbacks: an error that main makes of it is a failure") {
     CHECK(found.schedules == 2);
 }
 
+TEST_CASE("replay: what a mended main throws because of a sweep's fault is thrown") {
+    const auto swallows = []() -> task<int> {
+        int done = 0;
+        try {
+            co_await covey::shielded([&] { done = 1; });
+        } catch (const covey::testing::injected_error&) {
+        }
+        if (done == 0) throw std::logic_error("not done");
+        co_return done;
+    };
+    const auto lets_through = []() -> task<int> {
+        int done = 0;
+        co_await covey::shielded([&] { done = 1; });
+        co_return done;
+    };
+    const explore_result found = sweep_callbacks(swallows);
+    REQUIRE_FALSE(found);
+    CHECK_THROWS_AS(replay(found.seed, swallows), std::logic_error);
+    CHECK(sweep_callbacks(lets_through));
+    CHECK_THROWS_AS(replay(found.seed, lets_through), covey::testing::injected_error);
+}
+
 #if COVEY_UNDER_TSAN
 
 TEST_CASE("sweep_allocations: without a way to see allocations it says what to do") {
