@@ -44,8 +44,8 @@ struct watchdog_options {
 // std::system_error when there is no thread to be had. It may end before the runs do, but not in
 // its own report.
 //
-// Cost: it wakes four times within the shorter length; nothing for the runs, until it reports:
-// then a walk over all tasks of the run.
+// Cost: it wakes four times within the shorter length. The runs notice nothing until it reports:
+// then it walks over all tasks of the run, whose tree is locked meanwhile.
 //
 //   int main() {
 //       const covey::watchdog watching;

@@ -92,8 +92,8 @@ std::string in_seconds(duration length) {
 
 // Null, if it is over by now.
 std::optional<watchdog_report> report_turn(runtime_core& core, const station& at,
-                                           const task_record* task, duration lasts) {
-    const std::uint32_t turns = at.turns.load(order::acquire);
+                                           std::uint32_t turns, const task_record* task,
+                                           duration lasts) {
     std::optional<task_sight> seen = look_at(core, task);
     if (!seen || at.turns.load(order::acquire) != turns) return std::nullopt;
     watchdog_report report{.what = watchdog_report::kind::long_turn,
@@ -176,7 +176,7 @@ void watchdog_thread::look_at_turns(watched& run, std::vector<watchdog_report>& 
         }
         const duration lasts = now.since - known.since;
         if (known.task == nullptr || known.is_reported || lasts < options_.longest_turn) continue;
-        if (auto report = report_turn(*run.core, at, known.task, lasts))
+        if (auto report = report_turn(*run.core, at, known.turns, known.task, lasts))
             seen.push_back(std::move(*report));
         known.is_reported = true;
     }

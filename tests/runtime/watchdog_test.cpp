@@ -11,6 +11,7 @@
 #include <covey/nursery.hpp>
 #include <covey/run.hpp>
 #include <covey/testing.hpp>
+#include <covey/timeout.hpp>
 #include <covey/to_thread.hpp>
 
 #include <algorithm>
@@ -40,12 +41,12 @@ class reports {
         all.push_back(seen);
         came.notify_all();
     }
+    // For one of that task, or of any.
     static void wait_for_one(const std::string& task = {}) {
-        std::unique_lock held(lock);
-        came.wait(held, [&] {
-            return std::any_of(all.begin(), all.end(),
-                               [&](const auto& each) { return task.empty() || each.task == task; });
-        });
+        wait([&](const auto& each) { return task.empty() || each.task == task; });
+    }
+    static void wait_for_text(const std::string& part) {
+        wait([&](const auto& each) { return each.text.find(part) != std::string::npos; });
     }
     static std::vector<watchdog_report> take() {
         const std::lock_guard held(lock);
@@ -53,6 +54,12 @@ class reports {
     }
 
  private:
+    template <class F>
+    static void wait(F wanted) {
+        std::unique_lock held(lock);
+        came.wait(held, [&] { return std::any_of(all.begin(), all.end(), wanted); });
+    }
+
     static inline std::mutex lock;
     static inline std::condition_variable came;
     static inline std::vector<watchdog_report> all;
@@ -60,6 +67,34 @@ class reports {
 
 bool contains(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
+}
+
+// Runs of their own, from any thread: one that keeps its worker, and one that stalls, until the
+// watchdog has told of them. By then it has looked at all runs before them.
+void keep_a_worker(const std::string& name) {
+    covey::run({.workers = 1}, [&]() -> task<> {
+        co_await covey::with_nursery([&](nursery& home) -> task<> {
+            home.start_soon({.name = name}, [&]() -> task<> {
+                reports::wait_for_one(name);
+                co_return;
+            });
+            co_return;
+        });
+    });
+}
+void stall(const std::string& name) {
+    covey::event open;
+    std::thread outside([&] {
+        reports::wait_for_text("'" + name + "' waits for event");
+        open.set();
+    });
+    covey::run({.workers = 1}, [&]() -> task<> {
+        co_await covey::with_nursery([&](nursery& home) -> task<> {
+            home.start_soon({.name = name}, [&]() -> task<> { co_await open.wait(); });
+            co_return;
+        });
+    });
+    outside.join();
 }
 
 }  // namespace
@@ -71,7 +106,7 @@ TEST_CASE("watchdog: a task that keeps its worker is told of, with its name and 
             home.start_soon({.name = "hog"}, []() -> task<> {
                 co_await covey::sleep_for(1ms);
                 reports::wait_for_one("hog");
-                std::this_thread::sleep_for(20ms);  // for a second report, which mustn't come
+                std::thread(keep_a_worker, "another hog").join();
             });
             co_return;
         });
@@ -101,15 +136,22 @@ TEST_CASE("watchdog: of a task that has never waited it says so") {
 }
 
 TEST_CASE("watchdog: who waits for a time or for a thread of covey hasn't stalled") {
-    {
-        const watchdog watching(
-            {.longest_turn = covey::never, .longest_stall = 40ms, .report = reports::add});
-        covey::run({.workers = 1}, []() -> task<> {
-            co_await covey::to_thread([] { std::this_thread::sleep_for(200ms); });
-            co_await covey::sleep_for(200ms);
+    const watchdog watching(
+        {.longest_turn = covey::never, .longest_stall = 20ms, .report = reports::add});
+    covey::run({.workers = 1}, []() -> task<> {
+        co_await covey::to_thread([] { stall("first witness"); });
+        covey::event seen;
+        std::thread outside([&] {
+            stall("second witness");
+            seen.set();
         });
-    }
-    CHECK(reports::take().empty());
+        co_await covey::fail_after(24h, [&]() -> task<> { co_await seen.wait(); });
+        outside.join();
+    });
+    const std::vector<watchdog_report> seen = reports::take();
+    REQUIRE(seen.size() == 2);
+    CHECK(contains(seen[0].text, "'first witness' waits"));
+    CHECK(contains(seen[1].text, "'second witness' waits"));
 }
 
 TEST_CASE("watchdog: a run in which nobody can go on is told of, with what each task waits for") {
