@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // Figures, not tests: cluster_tests "[.bench]".
 #include "support/caf.hpp"
+#include "support/caf_players.hpp"
 #include "support/catch.hpp"
 
 #include <covey/caf.hpp>
@@ -16,32 +17,6 @@
 namespace {
 
 using steady = std::chrono::steady_clock;
-
-// Sends the number back, less one; both end at zero.
-caf::behavior player(caf::event_based_actor* self, covey::event* done) {
-    return {[=](int left) {
-        if (left == 0) {
-            done->set();
-            self->quit();
-            return;
-        }
-        self->send(caf::actor_cast<caf::actor>(self->current_sender()), left - 1);
-        if (left == 1) self->quit();
-    }};
-}
-
-caf::behavior first_player(caf::event_based_actor* self, const caf::actor& other, int balls,
-                           covey::event* done) {
-    self->send(other, balls);
-    return player(self, done);
-}
-
-covey::task<> ping_pong(covey::caf_host& host, int balls) {
-    covey::event done;
-    const auto other = host.system().spawn(player, &done);
-    host.system().spawn(first_player, other, balls, &done);
-    co_await done.wait();
-}
 
 struct tree_state {
     int open = 2;
@@ -127,7 +102,7 @@ void compare(const char* what, double count, F body) {
 
 TEST_CASE("CAF actors on covey's workers and on CAF's own threads", "[.bench]") {
     compare("ping-pong, a round trip", 100'000,
-            [](covey::caf_host& host) { return ping_pong(host, 200'000); });
+            [](covey::caf_host& host) { return support::play(host, 100'000); });
     compare("a tree of actors, each", (1 << 17) - 1,
             [](covey::caf_host& host) { return make_tree(host, 16); });
     compare("10 actors send to one, a message", 1'000'000,

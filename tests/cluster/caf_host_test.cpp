@@ -2,6 +2,7 @@
 #include <covey/caf_host.hpp>
 
 #include "support/caf.hpp"
+#include "support/caf_players.hpp"
 #include "support/catch.hpp"
 #include "support/run_virtual.hpp"
 
@@ -14,6 +15,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <set>
 #include <string>
 #include <thread>
@@ -21,31 +23,9 @@
 
 using namespace std::chrono_literals;
 using covey::caf_host;
+using support::play;
 
 namespace {
-
-// A ball goes back and forth, each time for one less; who has it at zero tells.
-caf::behavior player(caf::event_based_actor* self, covey::event* done) {
-    return {[=](int left) {
-        if (left == 0) {
-            done->set();
-            self->quit();
-            return;
-        }
-        self->send(caf::actor_cast<caf::actor>(self->current_sender()), left - 1);
-        if (left == 1) self->quit();
-    }};
-}
-
-covey::task<> play(caf_host& host, int rounds) {
-    covey::event done;
-    const auto other = host.system().spawn(player, &done);
-    host.system().spawn([&](caf::event_based_actor* self) {
-        self->send(other, 2 * rounds);
-        return player(self, &done);
-    });
-    co_await done.wait();
-}
 
 // Sends to itself for ever.
 caf::behavior busy(caf::event_based_actor* self, std::atomic<int>* turns) {
@@ -200,6 +180,8 @@ TEST_CASE("a hidden actor that never rests and a timer of an hour don't keep the
 TEST_CASE("blocking and detached actors have threads of their own, and are waited for") {
     support::run_checked({.workers = 1}, []() -> covey::task<> {
         std::atomic<int> ended{0};
+        std::atomic<bool> on_the_worker{false};
+        std::promise<void> first_is_answered;
         const auto here = std::this_thread::get_id();
         co_await covey::with_caf([&](caf_host& host) {
             const auto adder =
@@ -210,14 +192,15 @@ TEST_CASE("blocking and detached actors have threads of their own, and are waite
                     }};
                 });
             host.system().spawn<caf::detached>([&, adder](caf::event_based_actor* self) {
-                CHECK(std::this_thread::get_id() != here);
-                self->request(adder, caf::infinite, 1).then([&](int three) {
-                    if (three == 2) ++ended;
+                if (std::this_thread::get_id() == here) on_the_worker = true;
+                self->request(adder, caf::infinite, 1).then([&](int two) {
+                    if (two == 2) ++ended;
+                    first_is_answered.set_value();
                 });
             });
             host.system().spawn([&, adder](caf::blocking_actor* self) {
-                CHECK(std::this_thread::get_id() != here);
-                std::this_thread::sleep_for(5ms);
+                if (std::this_thread::get_id() == here) on_the_worker = true;
+                first_is_answered.get_future().wait();
                 self->request(adder, caf::infinite, 2)
                     .receive(
                         [&](int three) {
@@ -227,6 +210,7 @@ TEST_CASE("blocking and detached actors have threads of their own, and are waite
             });
         });
         CHECK(ended == 2);
+        CHECK_FALSE(on_the_worker);
     });
 }
 
