@@ -8,8 +8,8 @@ else
     package_boost=libboost-dev
 fi
 
-packages_build=(cmake ninja-build clang-19 libfmt-dev "$package_boost" libcaf-dev)
-packages_test=(libclang-rt-19-dev clang-format-19 catch2 g++ python3)
+packages_build=(cmake ninja-build clang-19 libfmt-dev "$package_boost" libcaf-dev libssl-dev)
+packages_test=(libclang-rt-19-dev clang-format-19 catch2 g++ python3 openssl)
 packages_mutants=(patch)
 packages_counts=(valgrind)
 packages_trixie=(debootstrap debian-archive-keyring)

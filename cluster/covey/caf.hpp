@@ -6,13 +6,16 @@
 #include <covey/caf_host.hpp>
 #include <covey/error.hpp>
 
+#include <caf/actor.hpp>
 #include <caf/actor_cast.hpp>
 #include <caf/actor_control_block.hpp>
+#include <caf/actor_system.hpp>
 #include <caf/error.hpp>
 #include <caf/make_message.hpp>
 #include <caf/message.hpp>
 #include <caf/unit.hpp>
 
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -39,6 +42,12 @@ namespace detail {
 [[nodiscard]] task<caf::message> await_caf_answer(caf_core& core, caf::strong_actor_ptr to,
                                                   duration limit, caf::message question);
 [[nodiscard]] task<> adopt_caf_actor(caf_core& core, caf::strong_actor_ptr actor);
+[[nodiscard]] task<std::uint16_t> publish_caf_actor(caf_core& core, caf::strong_actor_ptr actor,
+                                                    std::set<std::string> interface, caf_address at,
+                                                    duration limit);
+[[nodiscard]] task<caf::strong_actor_ptr> connect_to_caf_actor(caf_core& core,
+                                                               std::set<std::string> interface,
+                                                               caf_address to, duration limit);
 [[noreturn]] void throw_unexpected_answer(const caf::strong_actor_ptr& from,
                                           const caf::message& answer);
 
@@ -95,6 +104,20 @@ auto caf_host::request(const Handle& to, std::chrono::duration<Rep, Period> limi
 template <class Handle>
 task<> caf_host::adopt(const Handle& actor) const {
     return detail::adopt_caf_actor(core_, caf::actor_cast<caf::strong_actor_ptr>(actor));
+}
+
+template <class Handle>
+task<std::uint16_t> caf_host::publish(const Handle& actor, caf_address at, duration limit) const {
+    return detail::publish_caf_actor(core_, caf::actor_cast<caf::strong_actor_ptr>(actor),
+                                     system().message_types(actor), std::move(at), limit);
+}
+
+template <class Handle>
+task<Handle> caf_host::connect(caf_address to, duration limit) const {
+    co_await detail::stands_for_its_caller();
+    const caf::strong_actor_ptr actor = co_await detail::connect_to_caf_actor(
+        core_, system().message_types<Handle>(), std::move(to), limit);
+    co_return caf::actor_cast<Handle>(actor);
 }
 
 }  // namespace covey

@@ -7,10 +7,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 
 namespace caf {
+class actor;
 class actor_system;
 class actor_system_config;
 }  // namespace caf
@@ -20,6 +23,33 @@ namespace covey {
 namespace detail {
 class caf_core;
 }  // namespace detail
+
+// Files in PEM format: who we are, and whom we believe. Both sides of a connection show theirs.
+struct caf_tls {
+    std::string certificate;  // ours; with those between it and the authority, if there are any
+    std::string key;          // of our certificate, without a passphrase
+    std::string authority;    // who has signed the certificates of the others
+};
+
+// How a system speaks to other processes. All of them need the same settings, and CAF 0.17.
+struct caf_network {
+    // Null: whoever reaches a port is believed, and whoever is on the way reads along.
+    std::optional<caf_tls> tls = std::nullopt;
+    // How often a side shows that it is alive, and after which silence it is taken for dead.
+    duration heartbeat = std::chrono::milliseconds(250);
+    duration silence = std::chrono::milliseconds(1750);
+    // How long a connection that was accepted may take until it speaks.
+    duration handshake = std::chrono::seconds(5);
+    // How long the others may take, at the end, to read what has been sent.
+    duration linger = std::chrono::seconds(1);
+};
+
+// A TCP port of a host, by name or number. The host "" is all interfaces of this machine; the port
+// 0 is any that is free.
+struct caf_address {
+    std::string host = "127.0.0.1";
+    std::uint16_t port = 0;
+};
 
 // How a CAF actor system is set up.
 struct caf_options {
@@ -33,6 +63,8 @@ struct caf_options {
     // How long actors that a cancelled or failed block asks to end may take, before they are
     // killed.
     duration grace = std::chrono::seconds(5);
+    // Null: the system speaks to nobody.
+    std::optional<caf_network> network = std::nullopt;
 };
 
 // A CAF actor system that lives as long as its block: see with_caf(). Threads: any, while the block
@@ -73,6 +105,28 @@ class caf_host {
     template <class Handle>
     [[nodiscard]] task<> adopt(const Handle& actor) const;
 
+    // `co_await host.publish(actor, {.port = 4242}, 5s)`: others can connect to the actor there, as
+    // long as the block lives; gives the port. Throws std::system_error when the address can't be
+    // had, too_slow_error after the limit (a name that isn't resolved), std::logic_error without
+    // options.network, std::invalid_argument for a handle that is empty. A checkpoint; cancellation
+    // leaves at once, and nothing is published unless it came too late. Needs <covey/caf.hpp>.
+    // Threads: tasks of the run, as for the next two.
+    template <class Handle>
+    [[nodiscard]] task<std::uint16_t> publish(const Handle& actor, caf_address at,
+                                              duration limit) const;
+    // Nobody can connect there any more; who has stays connected. Throws caf_error if nothing is
+    // published at the port. A checkpoint.
+    [[nodiscard]] task<> unpublish(std::uint16_t port) const;
+
+    // `const auto actor = co_await host.connect({.host = "db", .port = 4242}, 5s)`: what is
+    // published there, as a caf::actor, or as a typed handle of CAF. It may be sent to, asked,
+    // adopted, as if it were here. Throws std::system_error when nobody listens, caf_error when the
+    // other side ends the connection or has something else, too_slow_error after the limit, be it
+    // that the listener doesn't speak. A checkpoint; cancellation leaves at once, and ends the
+    // connection. A second connection to the same process shares the first one.
+    template <class Handle = caf::actor>
+    [[nodiscard]] task<Handle> connect(caf_address to, duration limit) const;
+
     // CAF notes on each thread which system was used last, and a system can't end while it is
     // noted. Workers and the threads of to_thread() are taken care of.
     static void leave_thread() noexcept;
@@ -85,6 +139,9 @@ class caf_host {
         // Of request().
         std::size_t requests_waiting = 0;
         std::uint64_t answers_dropped = 0;  // that came too late
+        // To and from other processes.
+        std::size_t connections_open = 0;
+        std::uint64_t connections_refused = 0;  // ended before the other side had said anything
     };
     [[nodiscard]] caf_statistics statistics() const;
 

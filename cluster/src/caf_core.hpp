@@ -5,6 +5,7 @@
 #include "caf_clock.hpp"
 #include "caf_version.hpp"
 #include "job_pool.hpp"
+#include "network.hpp"
 #include "request_router.hpp"
 
 #include <covey/caf_host.hpp>
@@ -40,11 +41,14 @@ class caf_core {
     [[nodiscard]] caf_host& host() noexcept { return host_; }
     [[nodiscard]] caf::actor_system& system() noexcept { return *system_; }
     [[nodiscard]] request_router& router() noexcept { return *router_; }
+    // Throws std::logic_error, if there is none.
+    [[nodiscard]] detail::network& network(const char* attempt);
     [[nodiscard]] caf_host::caf_statistics statistics();
     [[nodiscard]] bool is_on_workers() const noexcept { return is_on_workers_; }
 
  private:
     void make_system();
+    [[nodiscard]] task<> end_system();
     [[nodiscard]] task<bool> wait_for_actors(bool asking);
 
     // Constant.
@@ -60,6 +64,7 @@ class caf_core {
     const std::shared_ptr<actor_roster> roster_ = std::make_shared<actor_roster>();
     job_pool pool_;
     caf_clock clock_;
+    std::optional<detail::network> network_;
     std::optional<caf::actor_system> system_;
     router_ref router_;  // goes before it
 };

@@ -6,6 +6,7 @@
 #include <covey/caf.hpp>
 #include <covey/timeout.hpp>
 
+#include <boost/core/demangle.hpp>
 #include <caf/actor_cast.hpp>
 #include <caf/actor_config.hpp>
 #include <caf/actor_system.hpp>
@@ -26,6 +27,21 @@ constexpr lowlevel::wait_traits waits_for_answer{"an answer of a CAF actor"};
 
 [[nodiscard]] std::string label(const caf::strong_actor_ptr& actor) {
     return fmt::format("CAF actor {}", actor->id());
+}
+
+// To another process CAF would send nothing at all instead, and print a line.
+void check_types(const caf::strong_actor_ptr& to, const caf::message& question) {
+    caf::actor_system& system = *to->home_system;
+    if (to->node() == system.node()) return;
+    for (std::size_t i = 0; i != question.size(); ++i) {
+        const caf::rtti_pair type = question.type(i);
+        const auto& types = system.types();
+        if (type.first != 0 || types.portable_name(type) != types.default_type_name()) continue;
+        throw std::invalid_argument(fmt::format(
+            "covey: a request to {} of another process has a value of type {}, which isn't "
+            "announced: config.add_message_type<...>(\"its name\"), on both sides",
+            label(to), boost::core::demangle(type.second->name())));
+    }
 }
 
 }  // namespace
@@ -175,6 +191,7 @@ task<caf::message> await_caf_answer(caf_core& core, caf::strong_actor_ptr to, du
                                     caf::message question) {
     co_await stands_for_its_caller();
     if (!to) throw std::invalid_argument("covey: request() to no CAF actor: the handle is empty");
+    check_types(to, question);
     co_await checkpoint_if_cancelled();
     request_router::request request(core.router(), to);
     request.send(std::move(question));

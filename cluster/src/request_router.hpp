@@ -37,6 +37,7 @@ class router_ref {
  public:
     router_ref() noexcept = default;
     explicit router_ref(caf::strong_actor_ptr router) noexcept : router_(std::move(router)) {}
+    [[nodiscard]] explicit operator bool() const noexcept { return router_ != nullptr; }
     [[nodiscard]] request_router* operator->() const noexcept;
     [[nodiscard]] request_router& operator*() const noexcept { return *operator->(); }
     // Nobody asks any more.

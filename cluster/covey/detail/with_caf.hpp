@@ -34,19 +34,21 @@ class caf_block {
 };
 
 template <class R, class F>
-task<R> open_and_run(caf_block& block, F& body) {
-    block.open();
+task<R> open_and_run(std::optional<caf_block>& block, const caf_options& options, nursery& around,
+                     F& body) {
+    block.emplace(options, around);
+    block->open();
     if constexpr (std::is_void_v<R>)
-        co_await body_task(body, block.host());
+        co_await body_task(body, block->host());
     else
-        co_return co_await body_task(body, block.host());
+        co_return co_await body_task(body, block->host());
 }
 
 template <class R, class F>
 task<> live_with_caf(std::optional<caf_block>& block, const caf_options& options, nursery& around,
                      settled<R>& result, F& body) {
-    block.emplace(options, around);
-    co_await settle(result, [&] { return open_and_run<R>(*block, body); });
+    co_await settle(result, [&] { return open_and_run<R>(block, options, around, body); });
+    if (!block) co_return;
     const bool asking = result.stopped || result.error != nullptr;
     const bool asked = co_await shielded([&] { return block->close(asking); });
     if (result.stopped) co_await pass_stop_on();
