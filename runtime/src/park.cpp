@@ -130,6 +130,7 @@ void wait_operation::withdraw() noexcept {
 
 // The worker waits for the call, and with it everybody who could end the wait.
 void wait_operation::refuse_in_simulated_call() const {
+    if (detail::simulation_of_call == nullptr) return;
     throw would_deadlock_error(
         fmt::format("'{}' in a to_thread call of a simulated run would wait for ever, as its tasks "
                     "wait for the call: await it in a task",
@@ -137,7 +138,7 @@ void wait_operation::refuse_in_simulated_call() const {
 }
 
 // True: it is done. False: queued, and somebody will wake the caller.
-bool wait_operation::try_or_queue(blocked_thread& caller) {
+bool wait_operation::try_or_queue(waiter& caller, bool blocks) {
     who = &caller;
     operation = this;
     lock();
@@ -146,31 +147,33 @@ bool wait_operation::try_or_queue(blocked_thread& caller) {
             unlock();
             return true;
         }
+        if (blocks) refuse_in_simulated_call();
     } catch (...) {
         unlock();
         throw;
     }
-    if (detail::simulation_of_call != nullptr) {
-        unlock();
-        refuse_in_simulated_call();
-    }
     link();
     const bool armed = caller.word.arm(*this);
-    COVEY_ASSERT(armed, "a thread that is about to block was cancelled");
+    COVEY_ASSERT(armed, "a waiter that is about to wait was cancelled");
     count(counted::waiters, +1);
     unlock();
     return false;
 }
 
+bool wait_operation::start_for(waiter& told) {
+    COVEY_ASSERT(is_interruptible(), "nobody could win the end of this wait");
+    return try_or_queue(told, false);
+}
+
 void wait_operation::block_thread() {
     blocked_thread caller;
-    if (!try_or_queue(caller)) caller.block();
+    if (!try_or_queue(caller, true)) caller.block();
 }
 
 bool wait_operation::block_thread_for(std::int64_t nanoseconds) {
     constexpr std::chrono::nanoseconds longest = std::chrono::hours(24 * 365);
     blocked_thread caller;
-    if (try_or_queue(caller)) return true;
+    if (try_or_queue(caller, true)) return true;
     if (caller.block_for(std::min(std::chrono::nanoseconds(nanoseconds), longest))) return true;
     if (caller.word.cancel()) {
         withdraw();

@@ -319,6 +319,32 @@ TEST_CASE("an ordinary thread blocks in an operation until it is completed") {
     CHECK(support::left_behind() == "");
 }
 
+TEST_CASE("somebody who waits nowhere is told, unless he takes that back first") {
+    struct listener final : covey::lowlevel::waiter {
+        void wake() noexcept override { ++told; }
+        int told = 0;
+    };
+    counter_desk desk;
+    desk.put(1);
+    listener early, late, never;
+    counter_desk::wait ready(desk), waits(desk), withdrawn(desk);
+    CHECK(ready.start_for(early));
+    CHECK(ready.await_resume() == 1);
+    CHECK_FALSE(withdrawn.start_for(never));
+    CHECK_FALSE(waits.start_for(late));
+    CHECK(desk.waiting() == 2);
+    CHECK(never.word.cancel());
+    withdrawn.withdraw();
+    CHECK(desk.withdrawn == 1);
+    CHECK(desk.give(2));
+    CHECK(waits.await_resume() == 2);
+    CHECK_FALSE(late.word.cancel());
+    CHECK(early.told == 0);
+    CHECK(late.told == 1);
+    CHECK(never.told == 0);
+    CHECK(support::left_behind() == "");
+}
+
 TEST_CASE("a call that blocks its thread is refused to a task") {
     covey::lowlevel::refuse_to_block_worker("take_blocking()", "take()");  // no worker: nothing
     support::run_virtual([]() -> covey::task<> {

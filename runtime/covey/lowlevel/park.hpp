@@ -254,6 +254,12 @@ class wait_operation : private wait_node {
     // ... or until so much real time has passed: false, and the operation has taken no effect.
     [[nodiscard]] bool block_thread_for(std::int64_t nanoseconds);
 
+    // The same for whoever is told by its wake(), and waits nowhere meanwhile. True: it is over,
+    // and nobody is told. False: it will be, on the completer's thread, unless the caller wins
+    // word.cancel() and withdraws the operation, which lives as long. Not for what the runtime
+    // itself ends: a clock, a scope, the last of a nursery's children.
+    [[nodiscard]] bool start_for(waiter& told);
+
     // Worker, after a cancellation claimed the wait: takes the node out of its list. After it
     // nobody but the task knows the operation.
     void withdraw() noexcept;
@@ -310,9 +316,9 @@ class wait_operation : private wait_node {
     enum class step : std::uint8_t { fresh, moved, begun, park, yield, unwind };
     class blocked_thread;
 
-    bool try_or_queue(blocked_thread& caller);
+    [[nodiscard]] bool try_or_queue(waiter& caller, bool blocks);
     [[noreturn]] void refuse_to_start() const;
-    [[noreturn]] void refuse_in_simulated_call() const;
+    void refuse_in_simulated_call() const;
     [[nodiscard]] bool refused() noexcept {
         step_ = step::unwind;
         return false;
