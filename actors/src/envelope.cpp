@@ -36,6 +36,7 @@ std::exception_ptr error_for_asker(const actor_cell& cell, dead_letter_reason wh
                     fmt::format("actor '{}' stopped before it handled the request", cell.name())));
             case dead_letter_reason::overflow:
                 what = "dropped the request: its mailbox is full";
+                restarting = true;  // it goes on
                 break;
             case dead_letter_reason::failed: what = "failed while it handled the request"; break;
             case dead_letter_reason::cancelled:

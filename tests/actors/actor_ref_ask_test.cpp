@@ -164,6 +164,30 @@ TEST_CASE("a full mailbox that drops or refuses a request says so at once") {
     }
 }
 
+TEST_CASE("a request that is dropped for room may be asked again: its actor goes on") {
+    support::with_actors([](covey::nursery& nursery, trace& log) -> covey::task<> {
+        covey::event gate;
+        const auto ref = co_await start_scribe(
+            nursery, log, {.mailbox = 1, .overflow = covey::overflow::drop_newest});
+        co_await ref.tell(hold{&gate});
+        co_await covey::testing::wait_all_tasks_blocked();
+        co_await ref.tell(note{"a"});
+        bool goes_on = false;
+        try {
+            co_await ref.ask(echo{"b"});
+        } catch (const covey::callee_failed_error& error) {
+            goes_on = error.restarting();
+        }
+        CHECK(goes_on);
+        gate.set();
+        co_await covey::testing::wait_all_tasks_blocked();
+        co_await ref.tell(note{"c"});
+        co_await covey::testing::wait_all_tasks_blocked();
+        CHECK(log.text() == "start held( )held a c");
+        nursery.cancel();
+    });
+}
+
 TEST_CASE("asking an actor that has ended fails and keeps the message (SV28)") {
     support::with_actors([](covey::nursery& nursery, trace& log) -> covey::task<> {
         const auto ref = co_await start_scribe(nursery, log, {.name = "late"});
