@@ -48,6 +48,7 @@ cell_ref make_cell(const actor_type& type, const child_options& options) {
 }
 
 const actor_type& type_of(const actor_cell& cell) noexcept { return cell.type(); }
+const std::string& name_of(const actor_cell& cell) { return cell.name(); }
 std::uint32_t current_incarnation(const actor_cell& cell) noexcept { return cell.incarnation(); }
 
 actor_cell::actor_cell(const actor_type& type, const child_options& options)

@@ -4,6 +4,7 @@
 // The part of the cluster room that mentions CAF's types: heavy to include, as CAF's headers are.
 
 #include <covey/caf_host.hpp>
+#include <covey/detail/caf_face.hpp>
 #include <covey/error.hpp>
 
 #include <caf/actor.hpp>
@@ -118,6 +119,17 @@ task<Handle> caf_host::connect(caf_address to, duration limit) const {
     const caf::strong_actor_ptr actor = co_await detail::connect_to_caf_actor(
         core_, system().message_types<Handle>(), std::move(to), limit);
     co_return caf::actor_cast<Handle>(actor);
+}
+
+template <class... M, class A>
+caf::actor caf_host::as_caf(const actor_ref<A>& actor) const {
+    static_assert(sizeof...(M) != 0,
+                  "covey: as_caf() is told which messages of CAF the actor is to get: "
+                  "host.as_caf<int, std::tuple<add_atom, int, int>>(ref)");
+    if constexpr ((sizeof...(M) != 0) && (detail::check_face_message<A, M>() && ...))
+        return detail::face_of(core_, actor, detail::face_table<A, M...>);
+    else
+        return {};
 }
 
 }  // namespace covey

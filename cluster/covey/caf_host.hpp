@@ -20,6 +20,9 @@ class actor_system_config;
 
 namespace covey {
 
+template <class A>
+class actor_ref;
+
 namespace detail {
 class caf_core;
 }  // namespace detail
@@ -105,6 +108,22 @@ class caf_host {
     template <class Handle>
     [[nodiscard]] task<> adopt(const Handle& actor) const;
 
+    // `host.as_caf<int, std::tuple<add_atom, int, int>>(ref)`: the actor as one of CAF's, for CAF
+    // actors that send to it, ask it, delegate to it, link to it or monitor it. Each M is a type
+    // that the actor handles: a CAF message of one such value is an M, one of several values a
+    // std::tuple of them. What a handler returns is the answer: nothing, a value, several as a
+    // std::tuple, a caf::message as it is; a caf::error, a caf::expected without a value and a
+    // caf_error that it throws are that error, whatever else it throws is sec::runtime_error with
+    // its text. A sender of CAF's can't wait for room: docs/guide/caf.md says what a full mailbox
+    // does. An exit message that isn't normal stops the actor, as actor_ref::stop() does. When the
+    // actor has ended for good, those who are linked or monitor are told; restarts are invisible.
+    // The same actor with the same M is the same CAF actor. It is dead when the block ends, though
+    // the covey actor lives on: what it was asked and hasn't answered fails then. Not a checkpoint.
+    // Throws std::logic_error for a ref without an actor. Needs <covey/caf.hpp>. Threads: any.
+    // Cost: some 600 bytes, and an allocation for each request.
+    template <class... M, class A>
+    [[nodiscard]] caf::actor as_caf(const actor_ref<A>& actor) const;
+
     // `co_await host.publish(actor, {.port = 4242}, 5s)`: others can connect to the actor there, as
     // long as the block lives; gives the port. Throws std::system_error when the address can't be
     // had, too_slow_error after the limit (a name that isn't resolved), std::logic_error without
@@ -139,6 +158,9 @@ class caf_host {
         // Of request().
         std::size_t requests_waiting = 0;
         std::uint64_t answers_dropped = 0;  // that came too late
+        // Of as_caf().
+        std::size_t faces = 0;               // covey actors that are CAF's, too, and haven't ended
+        std::uint64_t messages_dropped = 0;  // asynchronous ones, that such an actor hasn't taken
         // To and from other processes.
         std::size_t connections_open = 0;
         std::uint64_t connections_refused = 0;  // ended before the other side had said anything

@@ -3,6 +3,7 @@
 
 #include "actor_roster.hpp"
 #include "caf_clock.hpp"
+#include "caf_face.hpp"
 #include "caf_version.hpp"
 #include "job_pool.hpp"
 #include "network.hpp"
@@ -43,6 +44,7 @@ class caf_core {
     [[nodiscard]] request_router& router() noexcept { return *router_; }
     // Throws std::logic_error, if there is none.
     [[nodiscard]] detail::network& network(const char* attempt);
+    [[nodiscard]] caf_faces& faces() noexcept { return *faces_; }
     [[nodiscard]] caf_host::caf_statistics statistics();
     [[nodiscard]] bool is_on_workers() const noexcept { return is_on_workers_; }
 
@@ -50,6 +52,7 @@ class caf_core {
     void make_system();
     [[nodiscard]] task<> end_system();
     [[nodiscard]] task<bool> wait_for_actors(bool asking);
+    [[nodiscard]] task<> close_faces();
 
     // Constant.
     nursery& around_;
@@ -66,7 +69,8 @@ class caf_core {
     caf_clock clock_;
     std::optional<detail::network> network_;
     std::optional<caf::actor_system> system_;
-    router_ref router_;  // goes before it
+    router_ref router_;                                                       // goes before it
+    const std::shared_ptr<caf_faces> faces_ = std::make_shared<caf_faces>();  // dead before it goes
 };
 
 }  // namespace covey::detail

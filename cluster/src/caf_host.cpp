@@ -84,6 +84,7 @@ task<bool> caf_core::close(bool asking) {
     bool asked = asking;
     if (system_) {
         if (is_on_workers_) asked = co_await wait_for_actors(asking);
+        co_await close_faces();
         if (network_ && router_) co_await network_->flush();
         pool_.leave_threads_clean();
         router_.close();
@@ -135,12 +136,23 @@ task<bool> caf_core::wait_for_actors(bool asking) {
     co_return asking;
 }
 
+// Actors with threads of their own may still wait for answers: they come first.
+task<> caf_core::close_faces() {
+    if (faces_->count() != 0 && system_->await_actors_before_shutdown())
+        co_await to_thread([this] { system_->await_all_actors_done(); });
+    lowlevel::alarm bell;
+    faces_->close(bell);
+    while (faces_->count() != 0) co_await bell.wait(time_point::max(), nullptr);
+}
+
 caf_host::caf_statistics caf_core::statistics() {
     return {.turns = pool_.turns(),
             .actors_ready = pool_.pending(),
             .timers_armed = clock_.armed(),
             .requests_waiting = router_->waiting(),
             .answers_dropped = router_->dropped(),
+            .faces = faces_->count(),
+            .messages_dropped = faces_->dropped(),
             .connections_open = network_ ? network_->connections().open() : 0,
             .connections_refused = network_ ? network_->connections().refused() : 0};
 }

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace covey::detail {
@@ -73,6 +74,7 @@ class cell_ref {
 // An actor's address that nobody runs yet. Throws std::invalid_argument for an absurd mailbox.
 [[nodiscard]] cell_ref make_cell(const actor_type& type, const child_options& options);
 [[nodiscard]] const actor_type& type_of(const actor_cell& cell) noexcept;
+[[nodiscard]] const std::string& name_of(const actor_cell& cell);
 [[nodiscard]] std::uint32_t current_incarnation(const actor_cell& cell) noexcept;
 
 // Posts the message if that takes no waiting. False: the mailbox is full, and the message is where

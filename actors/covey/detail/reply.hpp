@@ -76,7 +76,7 @@ class reply_core : public lowlevel::pooled {
 };
 
 template <class R>
-class reply_state final : public reply_core {
+class reply_state : public reply_core {
  public:
     std::optional<stored<R>> value;
 };
