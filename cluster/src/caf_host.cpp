@@ -85,11 +85,13 @@ task<bool> caf_core::close(bool asking) {
     if (system_) {
         if (is_on_workers_) asked = co_await wait_for_actors(asking);
         co_await close_faces();
-        if (network_ && router_) co_await network_->flush();
+        settled<void> flushed;  // what pierces shields ends that, and no more
+        if (network_ && router_) co_await settle(flushed, [this] { return network_->flush(); });
         pool_.leave_threads_clean();
         router_.close();
         co_await lowlevel::clean_workers(caf_host::leave_thread);
-        co_await end_system();
+        settled<void> ended;  // likewise
+        co_await settle(ended, [this] { return end_system(); });
     }
     pool_.stop();
     clock_.stop();

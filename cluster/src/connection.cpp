@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
+#include <new>
 #include <sys/socket.h>
 #include <utility>
 
@@ -113,12 +114,15 @@ class doorman final : public caf::io::doorman {
           socket_(socket),
           acceptor_(on, socket) {}
 
-    bool new_connection() override {
+    bool new_connection() override try {
+        unique_socket accepted(acceptor_.accepted_socket());
         if (detached()) return false;
         net::default_multiplexer& on = acceptor_.backend();
-        const auto made = connections_.make(on, unique_socket(acceptor_.accepted_socket()), true);
+        const auto made = connections_.make(on, std::move(accepted), true);
         parent()->add_scribe(made);
         return caf::io::doorman::new_connection(&on, made->hdl());
+    } catch (const std::bad_alloc&) {  // the socket is closed: the other side may try again
+        return true;
     }
     void launch() override { acceptor_.start(this); }
     void graceful_shutdown() override {

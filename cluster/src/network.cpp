@@ -186,9 +186,13 @@ task<> network::until_all_have_left() {
     while (!connections_.all_have_left()) co_await sleep_for(std::chrono::milliseconds(1));
 }
 
+// At once, if that is cancelled: through all shields, or because the system has gone.
 task<> network::end_all_after_linger() {
+    struct end_all {
+        connection_list& connections;
+        ~end_all() { connections.end_all(); }
+    } const at_end{connections_};
     co_await sleep_for(options_.linger);
-    connections_.end_all();
 }
 
 }  // namespace covey::detail

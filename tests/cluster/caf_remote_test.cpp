@@ -16,6 +16,9 @@
 #include <covey/to_thread.hpp>
 #include <covey/watchdog.hpp>
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <iterator>
@@ -25,6 +28,7 @@
 #include <system_error>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 using namespace std::chrono_literals;
 using covey::caf_host;
@@ -400,4 +404,56 @@ TEST_CASE("remote: settings that can't work are refused, and each error says wha
                                                  [](caf_host&) {});
                     }),
                     std::logic_error);
+}
+
+namespace {
+
+std::string milliseconds(steady::duration length) {
+    return fmt::format("{:.3f} ms", std::chrono::duration<double, std::milli>(length).count());
+}
+
+task<> print_requests(const char* over, caf_host& host, std::uint16_t port) {
+    const auto actor = co_await host.connect({.port = port}, 10s);
+    std::vector<steady::duration> took;
+    for (int i = 0; i != 20'000; ++i) {
+        const auto start = steady::now();
+        const int next = co_await host.request<int>(actor, 10s, i);
+        REQUIRE(next == i + 1);
+        took.push_back(steady::now() - start);
+    }
+    std::sort(took.begin(), took.end());
+    fmt::print("a request over {}: p50 {}, p99 {}\n", over, milliseconds(took[took.size() / 2]),
+               milliseconds(took[took.size() * 99 / 100]));
+}
+
+template <class F>
+task<> print_loss(const char* how, caf_host& host, F lose) {
+    std::vector<steady::duration> took;
+    for (int i = 0; i != 5; ++i) {
+        peer_process peer(COVEY_PEER, {"serve"});
+        const auto actor = co_await host.connect({.port = peer.port()}, 10s);
+        co_await host.request<int>(actor, 10s, 1);
+        const auto start = steady::now();
+        lose(peer);
+        static_cast<void>(co_await error_of<covey::caf_error>(
+            host.request(actor, covey::never, caf::ok_atom::value)));
+        took.push_back(steady::now() - start);
+    }
+    std::sort(took.begin(), took.end());
+    fmt::print("a peer that is {} is missed after {} ({} to {})\n", how, milliseconds(took[2]),
+               milliseconds(took.front()), milliseconds(took.back()));
+}
+
+}  // namespace
+
+TEST_CASE("remote: figures", "[.bench]") {
+    peer_process peer(COVEY_PEER, {"serve"});
+    with_network([&](caf_host& host) { return print_requests("TCP", host, peer.port()); });
+    peer_process tls_peer = serving_with_tls();
+    with_network({.tls = tls(ours, "one", ours)},
+                 [&](caf_host& host) { return print_requests("TLS", host, tls_peer.port()); });
+    with_network([](caf_host& host) -> task<> {
+        co_await print_loss("killed", host, [](peer_process& lost) { lost.end(); });
+        co_await print_loss("frozen", host, [](const peer_process& lost) { lost.freeze(); });
+    });
 }
