@@ -19,7 +19,6 @@
 
 #include <chrono>
 #include <map>
-#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -34,9 +33,10 @@ using balance_of = std::tuple<caf::get_atom, std::string>;
 
 class bank : public covey::actor {
  public:
-    int handle(deposit paid) {
+    caf::expected<int> handle(deposit paid) {
         const auto& [put, owner, amount] = paid;
-        if (amount <= 0) throw std::invalid_argument("a deposit is a positive amount");
+        if (amount <= 0)
+            return caf::make_error(caf::sec::invalid_argument, "a deposit is a positive amount");
         return accounts_[owner] += amount;
     }
     int handle(balance_of asked) { return accounts_[std::get<1>(asked)]; }
