@@ -120,7 +120,7 @@ class caf_host {
     // The same actor with the same M is the same CAF actor. It is dead when the block ends, though
     // the covey actor lives on: what it was asked and hasn't answered fails then. Not a checkpoint.
     // Throws std::logic_error for a ref without an actor. Needs <covey/caf.hpp>. Threads: any.
-    // Cost: some 600 bytes, and an allocation for each request.
+    // Cost: some 450 bytes, and an allocation for each request.
     template <class... M, class A>
     [[nodiscard]] caf::actor as_caf(const actor_ref<A>& actor) const;
 

@@ -88,19 +88,24 @@ caf_face& face_request::face() const noexcept {
 
 // The reply is settled: on whatever thread that happened, and with no lock of covey's.
 void face_request::wake() noexcept {
-    if (reply_.error) {
-        fail(error_of_request(reply_.error));
-    } else {
-        caf::message with;
-        caf::error failure = take_answer(with);
-        if (failure)
-            fail(std::move(failure));
-        else
-            answer(std::move(with));
-    }
+    caf::message with;
+    caf::error failure = outcome(with);
+    if (failure)
+        fail(std::move(failure));
+    else
+        answer(std::move(with));
     const caf::strong_actor_ptr kept = route_.face;
     face().leave(*this);
     reply_.end();
+}
+
+caf::error face_request::outcome(caf::message& with) {
+    if (reply_.error) return error_of_request(reply_.error);
+    try {
+        return take_answer(with);
+    } catch (...) {  // it can't be moved into a message
+        return error_of(std::current_exception());
+    }
 }
 
 // It won't be settled for it any more: the word was cancelled.
@@ -332,7 +337,7 @@ caf::actor caf_faces::face_of(caf::actor_system& system, const actor_address& ac
                               std::span<const face_entry> messages) {
     const key wanted{&*ref_access::cell_of(actor, "as_caf"), messages.data()};
     caf::strong_actor_ptr made;
-    bool has_ended = false;
+    bool is_late = false, has_ended = false;
     {
         const mutex_guard held(lock_);
         if (const auto known = faces_.find(wanted); known != faces_.end())
@@ -342,13 +347,15 @@ caf::actor caf_faces::face_of(caf::actor_system& system, const actor_address& ac
             system.next_actor_id(), system.node(), &system, config, shared_from_this(), actor,
             messages);
         auto& face = static_cast<caf_face&>(*made->get());
-        has_ended = closed_;
-        if (!closed_) {
+        is_late = closed_;
+        if (!is_late) {
             faces_.emplace(wanted, made);
             has_ended = face.end_.start_for(face);
         }
     }
-    if (has_ended) static_cast<caf_face&>(*made->get()).wake();
+    auto& face = static_cast<caf_face&>(*made->get());
+    if (has_ended) face.wake();
+    if (is_late) face.end(caf::make_error(caf::exit_reason::user_shutdown));
     return caf::actor_cast<caf::actor>(made);
 }
 

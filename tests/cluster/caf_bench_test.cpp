@@ -4,6 +4,7 @@
 #include "support/caf_players.hpp"
 #include "support/catch.hpp"
 
+#include <covey/actor.hpp>
 #include <covey/caf.hpp>
 #include <covey/event.hpp>
 #include <covey/run.hpp>
@@ -12,6 +13,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <malloc.h>
 #include <vector>
 
 namespace {
@@ -98,7 +100,82 @@ void compare(const char* what, double count, F body) {
     }
 }
 
+class adder : public covey::actor {
+ public:
+    int handle(int x) { return x + 1; }
+};
+
+void ask_in_turn(caf::event_based_actor* self, const caf::actor& to, int left,
+                 std::vector<double>* took, covey::event* done) {
+    const auto start = steady::now();
+    self->request(to, caf::infinite, left).then([=](int) {
+        const std::chrono::duration<double, std::nano> each = steady::now() - start;
+        took->push_back(each.count());
+        if (left == 0)
+            done->set();
+        else
+            ask_in_turn(self, to, left - 1, took, done);
+    });
+}
+
+covey::task<> print_requests(covey::caf_host& host, const caf::actor& to, unsigned workers,
+                             const char* what) {
+    std::vector<double> took;
+    covey::event done;
+    host.system().spawn(
+        [&](caf::event_based_actor* self) { ask_in_turn(self, to, 100'000, &took, &done); });
+    co_await done.wait();
+    std::sort(took.begin(), took.end());
+    std::printf("a CAF actor asks %-14s %u workers: p50 %8.0f ns, p99 %8.0f ns\n", what, workers,
+                took[took.size() / 2], took[took.size() * 99 / 100]);
+}
+
 }  // namespace
+
+TEST_CASE("CAF actors ask a covey actor, and one of their own", "[.bench]") {
+    for (const unsigned workers : {1U, 2U}) {
+        covey::run({.workers = workers}, [&]() -> covey::task<> {
+            co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+                const auto ref = co_await covey::start_actor<adder>(nursery);
+                co_await covey::with_caf([&](covey::caf_host& host) -> covey::task<> {
+                    const caf::actor own = host.system().spawn(
+                        [] { return caf::behavior{[](int x) { return x + 1; }}; });
+                    for (int i = 0; i < 3; ++i) {
+                        co_await print_requests(host, own, workers, "its own kind,");
+                        co_await print_requests(host, host.as_caf<int>(ref), workers,
+                                                "a covey actor,");
+                    }
+                    caf::anon_send_exit(own, caf::exit_reason::user_shutdown);
+                });
+                ref.stop();
+            });
+        });
+    }
+}
+
+TEST_CASE("the memory of a covey actor that is CAF's, too", "[.bench]") {
+    constexpr std::size_t count = 100'000;
+    covey::run({.workers = 1}, []() -> covey::task<> {
+        co_await covey::with_nursery([](covey::nursery& nursery) -> covey::task<> {
+            std::vector<covey::actor_ref<adder>> refs(count);
+            std::vector<caf::actor> faces(count), others(count);
+            co_await covey::with_caf([&](covey::caf_host& host) -> covey::task<> {
+                for (auto& each : refs) each = co_await covey::start_actor<adder>(nursery);
+                const std::size_t before = mallinfo2().uordblks;
+                for (std::size_t i = 0; i != count; ++i) faces[i] = host.as_caf<int>(refs[i]);
+                const std::size_t with_faces = mallinfo2().uordblks;
+                for (auto& each : others)
+                    each = host.system().spawn([] { return caf::behavior{[](int) {}}; });
+                const std::size_t with_others = mallinfo2().uordblks;
+                std::printf("bytes: a covey actor's face %zu, a CAF actor %zu\n",
+                            (with_faces - before) / count, (with_others - with_faces) / count);
+                for (const auto& each : others)
+                    caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
+            });
+            for (const auto& each : refs) each.stop();
+        });
+    });
+}
 
 TEST_CASE("CAF actors on covey's workers and on CAF's own threads", "[.bench]") {
     compare("ping-pong, a round trip", 100'000,

@@ -185,6 +185,27 @@ TEST_CASE("a face answers with what the handler returns") {
     });
 }
 
+TEST_CASE("a face in a system with threads of its own") {
+    support::run_checked({.workers = 1}, []() -> covey::task<> {
+        support::trace log;
+        co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+            const auto ref = co_await covey::start_actor<clerk>(nursery, std::ref(log));
+            co_await covey::with_caf({.on_workers = false}, [&](caf_host& host) -> covey::task<> {
+                const caf::actor face = face_of(host, ref);
+                const int next = co_await host.request<int>(face, 10s, 1);
+                CHECK(next == 2);
+                // The block waits for it, and it for the face.
+                host.system().spawn([=](caf::event_based_actor* self) {
+                    self->request(face, caf::infinite, 2).then([=](int x) { self->send(face, x); });
+                });
+            });
+            ref.stop();
+            co_await ref.watch();
+        });
+        CHECK(log.text() == "1 2 3 stop");
+    });
+}
+
 TEST_CASE("a handler that waits answers later, and CAF's time limit is the asker's") {
     with_clerk([](office& at) -> covey::task<> {
         std::string answer;
@@ -557,6 +578,34 @@ TEST_CASE("shutdown: the block ends first, with requests in progress and in the 
         });
         CHECK(log.text() == "(a a) 2 stop");
         CHECK(errors.size() <= 2);
+    });
+}
+
+TEST_CASE("shutdown: a body that fails while an actor waits for an answer") {
+    support::run_virtual([]() -> covey::task<> {
+        support::trace log;
+        covey::event gate;
+        bool has_failed = false;
+        co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+            const auto ref = co_await covey::start_actor<clerk>(nursery, std::ref(log), &gate);
+            try {
+                co_await covey::with_caf([&](caf_host& host) -> covey::task<> {
+                    host.system().spawn([face = face_of(host, ref)](caf::event_based_actor* self) {
+                        self->request(face, caf::infinite, wait_for::value, std::string("a"))
+                            .then([](const std::string&) {});
+                    });
+                    co_await covey::sleep_for(1s);
+                    throw std::runtime_error("enough");
+                });
+            } catch (const std::runtime_error&) {
+                has_failed = true;
+            }
+            CHECK(has_failed);
+            gate.set();
+            co_await covey::sleep_for(1s);
+            ref.stop();
+        });
+        CHECK(log.text() == "(a a) stop");
     });
 }
 

@@ -57,6 +57,7 @@ class face_request : public lowlevel::waiter, public lowlevel::list_hook {
 
     void wake() noexcept final;
     [[nodiscard]] caf_face& face() const noexcept;
+    [[nodiscard]] caf::error outcome(caf::message& with);
     void give_up(caf::error why);
     void answer(caf::message with);
     void fail(caf::error why);
