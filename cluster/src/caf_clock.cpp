@@ -13,6 +13,7 @@
 namespace covey::detail {
 
 using lowlevel::mutex_guard;
+using lowlevel::mutex_lock;
 using lowlevel::order;
 
 struct caf_clock::timer {
@@ -42,9 +43,7 @@ caf_clock::time_point caf_clock::now() const noexcept {
 
 task<> caf_clock::run() {
     while (!stopped_.load(order::acquire)) {
-        schedule due = take_due();
-        for (auto& [when, each] : due) send(each);
-        due.clear();
+        send_due();
         co_await bell_.wait(next(), nullptr);
     }
 }
@@ -60,10 +59,24 @@ covey::time_point caf_clock::next() const {
                              : covey::time_point(schedule_.begin()->first.time_since_epoch());
 }
 
+void caf_clock::send_due() {
+    struct tell_at_end {
+        caf_clock& clock;
+        ~tell_at_end() {
+            const mutex_guard held(clock.lock_);
+            clock.is_sending_ = false;
+            clock.sent_.notify_all();
+        }
+    } const at_end{*this};
+    schedule due = take_due();
+    for (auto& [when, each] : due) send(each);
+}
+
 caf_clock::schedule caf_clock::take_due() {
     schedule due;
     const time_point present = now();
     const mutex_guard held(lock_);
+    is_sending_ = true;
     while (!schedule_.empty() && schedule_.begin()->first <= present) {
         auto taken = schedule_.extract(schedule_.begin());
         if (taken.mapped().of_actor) of_actor_.erase(*taken.mapped().of_actor);
@@ -164,9 +177,10 @@ void caf_clock::schedule_message(time_point when, caf::group target, caf::strong
 
 void caf_clock::cancel_all() {
     schedule cancelled;  // let go of after the lock
-    const mutex_guard held(lock_);
+    mutex_lock held(lock_);
     of_actor_.clear();
     cancelled.swap(schedule_);
+    sent_.wait(held, [this] { return !is_sending_; });
 }
 
 std::size_t caf_clock::armed() const {

@@ -6,8 +6,8 @@
 // What       What is to be sent when, by time; a task sends what is due and sleeps until the next.
 // Threads    Any. lock_ guards the two tables; nothing is sent and no actor let go of under it,
 //            because an actor's end cancels its timers.
-// Lifetime   A timer keeps its actor. cancel_all() lets go of all of them; the task ends after
-//            stop().
+// Lifetime   A timer keeps its actor. cancel_all() lets go of all of them, and returns when nothing
+//            is being sent: after it the system may go. The task ends after stop().
 
 #include "caf_version.hpp"
 
@@ -64,6 +64,7 @@ class caf_clock final : public caf::actor_clock {
     void add(time_point when, timer what);
     template <class Predicate>
     void cancel(caf::actor_id of, Predicate is_meant);
+    void send_due();
     [[nodiscard]] schedule take_due();
     static void send(timer& due);
     [[nodiscard]] covey::time_point next() const;
@@ -77,6 +78,8 @@ class caf_clock final : public caf::actor_clock {
     mutable lowlevel::mutex lock_;
     schedule schedule_;          // guarded by lock_
     timers_of_actors of_actor_;  // guarded by lock_: those that can be cancelled
+    bool is_sending_ = false;    // guarded by lock_: what was due
+    lowlevel::condition sent_;   // it isn't any more
 };
 
 }  // namespace covey::detail

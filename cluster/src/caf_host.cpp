@@ -66,7 +66,7 @@ void caf_core::make_system() {
     const std::size_t before = factories.size();
     if (is_on_workers_) {
         factories.emplace_back([this](caf::actor_system& system) -> caf::actor_system::module* {
-            return new coordinator(system, pool_, clock_);
+            return new coordinator(system, pool_, clock_, network_ ? &*network_ : nullptr);
         });
     }
     if (network_) network_->configure(config_);

@@ -49,15 +49,19 @@ void connection_list::remove(connection& gone) noexcept {
     const mutex_guard held(lock_);
     all_.remove(gone);
     --open_;
-    if (gone.is_accepted_ && !gone.was_heard_.load(lowlevel::order::relaxed)) ++refused_;
+    if (gone.is_accepted_ && !gone.was_heard()) ++refused_;
 }
 
-void connection_list::end_silent(duration limit) noexcept {
-    const auto now = std::chrono::steady_clock::now();
+void connection_list::end_silent(duration silence, duration handshake) noexcept {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
     const mutex_guard held(lock_);
     for (connection* each = all_.front(); each != nullptr; each = all_.after(*each)) {
-        const bool was_heard = each->was_heard_.load(lowlevel::order::relaxed);
-        if (each->is_accepted_ && !was_heard && now - each->made_at_ >= limit) each->end();
+        const duration heard_at(each->heard_at_.load(lowlevel::order::relaxed));
+        const bool is_over =
+            each->was_heard()
+                ? now - heard_at >= silence
+                : each->is_accepted_ && now - each->made_at_.time_since_epoch() >= handshake;
+        if (is_over) each->end();
     }
 }
 

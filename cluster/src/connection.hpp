@@ -48,8 +48,8 @@ class connection_list {
     [[nodiscard]] caf::io::doorman_ptr make_doorman(caf::io::network::default_multiplexer& on,
                                                     unique_socket socket);
 
-    // Ends accepted ones from which nothing has been heard for so long.
-    void end_silent(duration limit) noexcept;
+    // Ends those that have been silent for so long, and accepted ones that have never spoken.
+    void end_silent(duration silence, duration handshake) noexcept;
     // Ends all of them, and from now on each one that is made.
     void end_all() noexcept;
     // Whether the others have read what CAF had to send when it left, or have had the time to. A
@@ -134,7 +134,13 @@ class connection final : public caf::io::scribe, public lowlevel::list_hook {
     friend class transport;
 
     void now_ready();
-    void heard() noexcept { was_heard_.store(true, lowlevel::order::relaxed); }
+    void heard() noexcept {
+        heard_at_.store(std::chrono::steady_clock::now().time_since_epoch().count(),
+                        lowlevel::order::relaxed);
+    }
+    [[nodiscard]] bool was_heard() const noexcept {
+        return heard_at_.load(lowlevel::order::relaxed) != 0;
+    }
     void failed(const std::string& reason);
 
     // Constant.
@@ -143,7 +149,7 @@ class connection final : public caf::io::scribe, public lowlevel::list_hook {
     const bool is_accepted_;
     const std::chrono::steady_clock::time_point made_at_ = std::chrono::steady_clock::now();
 
-    lowlevel::atomic<bool> was_heard_{false};
+    lowlevel::atomic<std::int64_t> heard_at_{0};  // nanoseconds of the steady clock; 0: never
     mutable lowlevel::mutex lock_;
     std::string reason_;  // guarded by lock_
 

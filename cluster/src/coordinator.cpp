@@ -3,6 +3,7 @@
 
 #include "caf_clock.hpp"
 #include "job_pool.hpp"
+#include "network.hpp"
 
 #include <limits>
 
@@ -15,8 +16,9 @@ void limit_messages_per_turn(caf::actor_system_config& config) {
         config.set(key, messages_per_turn);
 }
 
-coordinator::coordinator(caf::actor_system& system, job_pool& pool, caf_clock& clock)
-    : abstract_coordinator(system), pool_(pool), clock_(clock) {}
+coordinator::coordinator(caf::actor_system& system, job_pool& pool, caf_clock& clock,
+                         network* speaks)
+    : abstract_coordinator(system), pool_(pool), clock_(clock), network_(speaks) {}
 
 coordinator::~coordinator() {
     pool_.drain();
@@ -35,6 +37,7 @@ void coordinator::stop() {
     stop_actors();
     clock_.cancel_all();
     pool_.drain();
+    if (network_ != nullptr) network_->close_broker();
 }
 
 }  // namespace covey::detail

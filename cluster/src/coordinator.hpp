@@ -15,6 +15,7 @@ namespace covey::detail {
 
 class caf_clock;
 class job_pool;
+class network;
 
 // How many messages an actor handles before others have their turn, if its configuration doesn't
 // say: CAF's own default has no end.
@@ -23,7 +24,8 @@ void limit_messages_per_turn(caf::actor_system_config& config);
 
 class coordinator final : public caf::scheduler::abstract_coordinator {
  public:
-    coordinator(caf::actor_system& system, job_pool& pool, caf_clock& clock);
+    // The network is null, if there is none.
+    coordinator(caf::actor_system& system, job_pool& pool, caf_clock& clock, network* speaks);
     ~coordinator() override;
 
     void enqueue(caf::resumable* job) override;
@@ -38,6 +40,7 @@ class coordinator final : public caf::scheduler::abstract_coordinator {
  private:
     job_pool& pool_;
     caf_clock& clock_;
+    network* const network_;
 };
 
 }  // namespace covey::detail

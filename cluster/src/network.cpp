@@ -62,7 +62,8 @@ network::network(const caf_network& options)
 void network::configure(caf::actor_system_config& config) const {
     config.load<caf::io::middleman>();
     config.set("middleman.heartbeat-interval", to_timespan(options_.heartbeat));
-    config.set("middleman.connection-timeout", to_timespan(options_.silence));
+    // CAF would end connections whose handshake isn't done by the next heartbeat, too.
+    config.set("middleman.connection-timeout", caf::timespan(0));
 }
 
 void network::open(caf_core& core) {
@@ -173,13 +174,21 @@ task<> network::flush() {
 }
 
 task<> network::end_silent_ones() {
-    const duration period =
-        std::max<duration>(options_.handshake / 4, std::chrono::milliseconds(1));
+    const duration period = std::max<duration>(std::min(options_.heartbeat, options_.handshake / 4),
+                                               std::chrono::milliseconds(1));
     for (;;) {
         co_await sleep_for(period);
-        connections_.end_silent(options_.handshake);
+        connections_.end_silent(options_.silence, options_.handshake);
         static_cast<void>(connections_.all_have_left());
     }
+}
+
+void network::close_broker() {
+    if (!broker_) return;
+    auto& broker =
+        static_cast<caf::io::basp_broker&>(*caf::actor_cast<caf::abstract_actor*>(broker_));
+    broker.caf::scheduled_actor::cleanup(caf::make_error(caf::exit_reason::user_shutdown), nullptr);
+    broker_ = nullptr;
 }
 
 task<> network::until_all_have_left() {

@@ -46,8 +46,12 @@ class network {
     // All that was sent until now is on its way, or in the buffer of its connection.
     [[nodiscard]] task<> flush();
 
-    // Ends connections that were accepted and then say nothing; until it is cancelled.
+    // Ends connections that say nothing; until it is cancelled.
     [[nodiscard]] task<> end_silent_ones();
+    // After CAF's network has stopped, before the system has gone. CAF's broker ends without
+    // closing its mailbox: what comes later, such as a heartbeat that is due, would stay there, and
+    // keep the broker.
+    void close_broker();
     // After the system has gone: until the others have read what it sent.
     [[nodiscard]] task<> until_all_have_left();
     // Ends all of them, once the others have had time to read what was sent.

@@ -10,6 +10,7 @@
 #include <covey/caf_host.hpp>
 #include <covey/checkpoint.hpp>
 #include <covey/error.hpp>
+#include <covey/event.hpp>
 #include <covey/nursery.hpp>
 #include <covey/outcome.hpp>
 #include <covey/timeout.hpp>
@@ -19,6 +20,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <iterator>
@@ -312,6 +314,33 @@ TEST_CASE("remote: message types that one side doesn't know are an error with th
     CHECK(peer.end_input() == 0);
 }
 
+TEST_CASE("remote: a full mailbox refuses at once, and a process ends with one") {
+    peer_process peer(COVEY_PEER, {"busy"});
+    with_network([&](caf_host& host) -> task<> {
+        const auto actor = co_await host.connect({.port = peer.port()}, 10s);
+        covey::event is_full;
+        std::atomic<int> refused{0};
+        std::atomic<int> lost{0};
+        co_await covey::with_nursery([&](covey::nursery& children) -> task<> {
+            for (int i = 0; i != 8; ++i) {
+                children.start_soon([&, i]() -> task<> {
+                    const std::string error = co_await error_of<covey::caf_error>(
+                        host.request<int>(actor, covey::never, i));
+                    if (!contains(error, "unavailable_or_would_block"))
+                        ++lost;
+                    else if (++refused == 3)
+                        is_full.set();
+                });
+            }
+            co_await is_full.wait();
+            const int status = co_await covey::to_thread([&] { return peer.end_input(); });
+            CHECK(status == 0);
+        });
+        CHECK(refused == 3);  // one is being handled, four wait
+        CHECK(lost == 5);
+    });
+}
+
 TEST_CASE("remote: what a frozen peer hasn't read doesn't hold up the end (CT4)") {
     for (const bool with_tls : {false, true}) {
         peer_process peer = with_tls ? serving_with_tls() : peer_process(COVEY_PEER, {"serve"});
@@ -354,6 +383,17 @@ TEST_CASE("remote: fifty rounds of connecting and leaving keep nothing open") {
         if (round == 0) before = open_files();
     }
     CHECK(open_files() == before);
+    CHECK(peer.end_input() == 0);
+}
+
+TEST_CASE("remote: heartbeats that are due while a connection begins and ends don't matter") {
+    peer_process peer(COVEY_PEER, {"serve"});
+    for (int round = 0; round != 20; ++round) {
+        with_network({.heartbeat = 1ms}, [&](caf_host& host) -> task<> {
+            static_cast<void>(co_await host.connect({.port = peer.port()}, 10s));
+            co_await covey::sleep_for(5ms);
+        });
+    }
     CHECK(peer.end_input() == 0);
 }
 

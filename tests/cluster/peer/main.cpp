@@ -3,11 +3,16 @@
 // does, if nothing else ends it.
 //
 //     peer serve [CERTIFICATE KEY AUTHORITY]   a covey program that publishes an actor
+//     peer busy                                one whose actor of covey never gets done, with room
+//                                              for four messages in its mailbox
 //     peer plain                               one that knows CAF only
 //     peer mute                                listens, and never speaks
+#include <covey/actor.hpp>
 #include <covey/caf.hpp>
-#include <covey/event.hpp>
+#include <covey/checkpoint.hpp>
+#include <covey/nursery.hpp>
 #include <covey/run.hpp>
+#include <covey/to_thread.hpp>
 
 #include <caf/all.hpp>
 #include <caf/io/all.hpp>
@@ -19,7 +24,6 @@
 #include <string>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -51,24 +55,46 @@ void wait_for_end_of_input() {
     }
 }
 
+covey::task<> say_and_wait(covey::caf_host& host, const caf::actor& actor) {
+    const auto port = co_await host.publish(actor, {}, std::chrono::seconds(10));
+    say(port);
+    co_await covey::to_thread(wait_for_end_of_input);
+}
+
 int serve(int argc, char** argv) {
     covey::caf_network network;
     if (argc > 4) network.tls = covey::caf_tls{argv[2], argv[3], argv[4]};
-    covey::event over;
-    std::thread input([&] {
-        wait_for_end_of_input();
-        over.set();
-    });
     covey::run([&]() -> covey::task<> {
-        co_await covey::with_caf({.network = network}, [&](covey::caf_host& host) -> covey::task<> {
+        co_await covey::with_caf({.network = network}, [](covey::caf_host& host) -> covey::task<> {
             const auto actor = host.system().spawn(server);
-            const auto port = co_await host.publish(actor, {}, std::chrono::seconds(10));
-            say(port);
-            co_await over.wait();
+            co_await say_and_wait(host, actor);
             caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
         });
     });
-    input.join();
+    return 0;
+}
+
+class busy_actor : public covey::actor {
+ public:
+    covey::task<int> handle(int x) {
+        co_await covey::sleep_forever();
+        co_return x;
+    }
+};
+
+covey::task<> serve_busily(covey::caf_host& host) {
+    co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+        const auto actor = co_await covey::start_actor<busy_actor>(
+            nursery, {.grace = std::chrono::seconds(0), .mailbox = 4});
+        co_await say_and_wait(host, host.as_caf<int>(actor));
+        nursery.cancel();
+    });
+}
+
+int busy() {
+    covey::run([]() -> covey::task<> {
+        co_await covey::with_caf({.network = covey::caf_network{}}, serve_busily);
+    });
     return 0;
 }
 
@@ -106,8 +132,9 @@ int main(int argc, char** argv) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     const std::string how = argc > 1 ? argv[1] : "";
     if (how == "serve") return serve(argc, argv);
+    if (how == "busy") return busy();
     if (how == "plain") return plain();
     if (how == "mute") return mute();
-    std::fprintf(stderr, "peer: serve, plain or mute?\n");
+    std::fprintf(stderr, "peer: serve, busy, plain or mute?\n");
     return 2;
 }
