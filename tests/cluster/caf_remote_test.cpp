@@ -336,8 +336,9 @@ TEST_CASE("remote: a full mailbox refuses at once, and a process ends with one")
             const int status = co_await covey::to_thread([&] { return peer.end_input(); });
             CHECK(status == 0);
         });
-        CHECK(refused == 3);  // one is being handled, four wait
-        CHECK(lost == 5);
+        // Four wait, and most often one is being handled by then.
+        CHECK((refused == 3 || refused == 4));
+        CHECK(refused + lost == 8);
     });
 }
 
