@@ -6,7 +6,7 @@
 # (enter_tree.sh), so nothing of the machine is ever reachable below a folder that gets deleted.
 
 trixie_tree=$root/.trees/debian13
-trixie_contents=g++,cmake,ninja-build,libfmt-dev,catch2,libboost-dev,libcaf-dev
+trixie_contents=g++,cmake,ninja-build,libfmt-dev,catch2,libboost-dev,libcaf-dev,libssl-dev,openssl
 
 # The Debian mirror that this machine's apt uses.
 trixie_mirror() {
