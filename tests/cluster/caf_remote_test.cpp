@@ -83,11 +83,12 @@ void with_network(F body) {
     with_network({}, std::move(body));
 }
 
-// What the task throws, and the text of it.
+// The text of what the task throws. Asserts nothing: tasks on two workers may ask for it, and
+// Catch's assertions are for one thread at a time.
 template <class E, class T>
 task<std::string> error_of(task<T> failing) {
     const auto result = co_await covey::attempt(std::move(failing));
-    REQUIRE_FALSE(result.has_value());
+    if (result.has_value()) co_return "";
     try {
         std::rethrow_exception(result.error());
     } catch (const E& error) {
@@ -165,19 +166,20 @@ TEST_CASE("remote: who is killed is missed at once, by requests and by tasks (CT
     with_network([&](caf_host& host) -> task<> {
         const auto actor = co_await host.connect({.port = peer.port()}, 10s);
         const auto start = steady::now();
+        std::string unanswered;
+        std::string lost;
         co_await covey::with_nursery([&](covey::nursery& children) -> task<> {
             children.start_soon([&]() -> task<> {
-                const std::string unanswered = co_await error_of<covey::caf_error>(
+                unanswered = co_await error_of<covey::caf_error>(
                     host.request(actor, covey::never, caf::ok_atom::value));
-                CHECK(contains(unanswered, "remote_link_unreachable"));
             });
-            children.start_soon([&]() -> task<> {
-                const std::string lost = co_await error_of<covey::caf_error>(host.adopt(actor));
-                CHECK(contains(lost, "remote_link_unreachable"));
-            });
+            children.start_soon(
+                [&]() -> task<> { lost = co_await error_of<covey::caf_error>(host.adopt(actor)); });
             co_await host.request<int>(actor, 10s, 1);  // by now the first has arrived
             peer.end();
         });
+        CHECK(contains(unanswered, "remote_link_unreachable"));
+        CHECK(contains(lost, "remote_link_unreachable"));
         CHECK(steady::now() - start < 1s);  // a heartbeat would take 1.75 s; the figure is a bench
         const std::string dead =
             co_await error_of<covey::caf_error>(host.request<int>(actor, covey::never, 1));
@@ -321,6 +323,7 @@ TEST_CASE("remote: a full mailbox refuses at once, and a process ends with one")
         covey::event is_full;
         std::atomic<int> refused{0};
         std::atomic<int> lost{0};
+        int status = -1;
         co_await covey::with_nursery([&](covey::nursery& children) -> task<> {
             for (int i = 0; i != 8; ++i) {
                 children.start_soon([&, i]() -> task<> {
@@ -333,9 +336,9 @@ TEST_CASE("remote: a full mailbox refuses at once, and a process ends with one")
                 });
             }
             co_await is_full.wait();
-            const int status = co_await covey::to_thread([&] { return peer.end_input(); });
-            CHECK(status == 0);
+            status = co_await covey::to_thread([&] { return peer.end_input(); });
         });
+        CHECK(status == 0);
         // Four wait, and most often one is being handled by then.
         CHECK((refused == 3 || refused == 4));
         CHECK(refused + lost == 8);
