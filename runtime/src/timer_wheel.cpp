@@ -50,86 +50,106 @@ timer* timer_wheel::take_due(std::int64_t now) noexcept {
     return is_due ? due : nullptr;
 }
 
+// On each level the earliest is in the first slot.
 void timer_wheel::find_next() noexcept {
-    slot_place place{};
-    if (is_exact() || !first_slot(place)) return;
+    if (is_exact()) return;
     std::int64_t earliest = nothing;
-    for (const timer* each = first_[place.level][place.slot]; each != nullptr; each = each->next_)
-        earliest = std::min(earliest, each->when_);
+    for (std::size_t level = 0; level != levels; ++level) {
+        const std::uint64_t step = first_step_on(level);
+        if (step == no_step || begin_of(step) >= earliest) continue;
+        for (const timer* each = first_[slot_on(level, step)]; each != nullptr; each = each->next_)
+            earliest = std::min(earliest, each->when_);
+    }
     set_next(earliest, true);
 }
 
 void timer_wheel::put(timer& node) noexcept {
     const std::uint64_t step = step_of(node.when_);
     if (step <= position_) return heap_.insert(node);
-    const auto highest_bit = static_cast<unsigned>(std::bit_width(step ^ position_) - 1);
-    const std::size_t level = highest_bit / level_bits;
-    const std::size_t slot = (step >> (level * level_bits)) % slots;
+    const std::size_t slot = slot_for(step);
     node.is_in_slot_ = true;
-    node.level_ = static_cast<std::uint8_t>(level);
-    node.slot_ = static_cast<std::uint8_t>(slot);
-    timer*& first = first_[level][slot];
+    node.slot_ = static_cast<std::uint16_t>(slot);
+    timer*& first = first_[slot];
     node.next_ = first;
     if (first != nullptr) first->previous_ = &node;
     first = &node;
-    occupied_[level] |= std::uint64_t(1) << slot;
+    occupied_[slot / 64] |= std::uint64_t(1) << slot % 64;
     ++in_slots_;
 }
 
 void timer_wheel::take_out_of_slot(timer& node) noexcept {
-    timer*& first = first_[node.level_][node.slot_];
+    timer*& first = first_[node.slot_];
     (node.previous_ == nullptr ? first : node.previous_->next_) = node.next_;
     if (node.next_ != nullptr) node.next_->previous_ = node.previous_;
-    if (first == nullptr) occupied_[node.level_] &= ~(std::uint64_t(1) << node.slot_);
+    if (first == nullptr) occupied_[node.slot_ / 64] &= ~(std::uint64_t(1) << node.slot_ % 64);
     node.next_ = node.previous_ = nullptr;
     node.is_in_slot_ = false;
     --in_slots_;
 }
 
-// The one whose time comes first: on the finest level that has any, since all that is on a level
-// lies within the slot of the next one that the position is in.
-bool timer_wheel::first_slot(slot_place& found) const noexcept {
-    if (in_slots_ == 0) return false;
+std::size_t timer_wheel::slot_for(std::uint64_t step) const noexcept {
     std::size_t level = 0;
-    while (occupied_[level] == 0) ++level;
-    found = {level, static_cast<std::size_t>(std::countr_zero(occupied_[level]))};
-    return true;
+    while ((step >> shift_of(level)) - (position_ >> shift_of(level)) >= slots_of(level)) ++level;
+    return slot_on(level, step);
 }
 
-std::uint64_t timer_wheel::first_step_of(slot_place place) const noexcept {
-    const std::size_t bits = place.level * level_bits;
-    const std::uint64_t around = (position_ >> bits) & ~std::uint64_t(slots - 1);
-    return (around | place.slot) << bits;
+// Where the first slot of a level that isn't empty begins; no_step: all are. They are numbered
+// round and round: the search begins behind the position's own, and ends in the word where it
+// began.
+std::uint64_t timer_wheel::first_step_on(std::size_t level) const noexcept {
+    const std::uint64_t from = (position_ >> shift_of(level)) + 1;
+    const std::size_t words = slots_of(level) / 64;
+    const std::uint64_t behind = ~std::uint64_t(0) << from % 64;
+    for (std::size_t i = 0; i <= words; ++i) {
+        const std::uint64_t word = from / 64 + i;
+        std::uint64_t found = occupied_[slots_before(level) / 64 + word % words];
+        if (i == 0) found &= behind;
+        if (i == words) found &= ~behind;
+        if (found == 0) continue;
+        const auto bit = static_cast<std::uint64_t>(std::countr_zero(found));
+        return (word * 64 + bit) << shift_of(level);
+    }
+    return no_step;
+}
+
+std::uint64_t timer_wheel::first_step() const noexcept {
+    std::uint64_t first = no_step;
+    if (in_slots_ == 0) return first;
+    for (std::size_t level = 0; level != levels; ++level)
+        first = std::min(first, first_step_on(level));
+    return first;
 }
 
 // Each slot that the position comes to on the way is emptied, into finer ones and the heap.
 void timer_wheel::advance(std::uint64_t to_step) noexcept {
-    slot_place place{};
-    while (first_slot(place) && first_step_of(place) <= to_step) {
-        position_ = first_step_of(place);
-        timer* each = std::exchange(first_[place.level][place.slot], nullptr);
-        occupied_[place.level] &= ~(std::uint64_t(1) << place.slot);
-        while (each != nullptr) {
-            timer& moved = *std::exchange(each, each->next_);
-            moved.next_ = moved.previous_ = nullptr;
-            moved.is_in_slot_ = false;
-            --in_slots_;
-            put(moved);
-        }
+    for (std::uint64_t step = 0; (step = first_step()) <= to_step && step != no_step;) {
+        position_ = step;
+        for (std::size_t level = 0; level != levels; ++level) empty(slot_on(level, step));
     }
     position_ = std::max(position_, to_step);
+}
+
+void timer_wheel::empty(std::size_t slot) noexcept {
+    timer* each = std::exchange(first_[slot], nullptr);
+    occupied_[slot / 64] &= ~(std::uint64_t(1) << slot % 64);
+    while (each != nullptr) {
+        timer& moved = *std::exchange(each, each->next_);
+        moved.next_ = moved.previous_ = nullptr;
+        moved.is_in_slot_ = false;
+        --in_slots_;
+        put(moved);
+    }
 }
 
 // The earliest has gone. Of those in slots the begin of the first slot will do until somebody
 // sleeps.
 void timer_wheel::note_next() noexcept {
-    slot_place place{};
-    if (const timer* first = heap_.first())
-        set_next(first->when_, true);
-    else if (first_slot(place))
-        set_next(begin_of(first_step_of(place)), false);
-    else
+    if (const timer* first = heap_.first()) return set_next(first->when_, true);
+    const std::uint64_t step = first_step();
+    if (step == no_step)
         set_next(nothing, true);
+    else
+        set_next(begin_of(step), false);
 }
 
 void timer_wheel::set_next(std::int64_t when, bool exact) noexcept {

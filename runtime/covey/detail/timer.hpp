@@ -41,8 +41,7 @@ class timer {
     timer* previous_ = nullptr;   // the one before; in the heap, of a first child the parent
     bool armed_ = false;
     bool is_in_slot_ = false;  // else, if it is armed, in the heap
-    std::uint8_t level_ = 0;   // of the slot
-    std::uint8_t slot_ = 0;
+    std::uint16_t slot_ = 0;
 };
 
 }  // namespace covey::detail
