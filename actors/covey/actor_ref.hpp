@@ -57,6 +57,7 @@ class cell_watch : public lowlevel::wait_operation {
  private:
     friend class actor_cell;
     [[nodiscard]] bool is_over_locked() const noexcept;
+    [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept override;
     void lock() noexcept override;
     void unlock() noexcept override;
     bool try_now() override;

@@ -38,8 +38,7 @@ constexpr lowlevel::wait_traits waits_for_message{"receive"};
 class incarnation::next_message final : public lowlevel::wait_operation {
  public:
     using covey_result = bool;
-    explicit next_message(incarnation& life) noexcept
-        : wait_operation(waits_for_message), life_(life) {}
+    explicit next_message(incarnation& life) noexcept : life_(life) {}
 
     [[nodiscard]] bool await_ready() { return start(*this); }
     [[nodiscard]] bool await_resume() const noexcept {
@@ -48,14 +47,19 @@ class incarnation::next_message final : public lowlevel::wait_operation {
 
  private:
     friend class lowlevel::wait_operation;
+    [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept override {
+        return waits_for_message;
+    }
     void lock() noexcept override { box().lock().lock(); }
     void unlock() noexcept override {
-        lowlevel::wait_node* served = std::exchange(served_, nullptr);
+        lowlevel::wait_node* served = node().take_served();
         box().lock().unlock();
         if (served != nullptr) served->wake();
     }
     bool try_now() override {
-        const mailbox::received outcome = box().receive_locked(life_.current_, served_);
+        lowlevel::wait_node* served = nullptr;  // a sender that waited for room
+        const mailbox::received outcome = box().receive_locked(life_.current_, served);
+        node().keep_served(served);
         if (outcome == mailbox::received::over) node().result = lowlevel::wait_result::ended;
         return outcome != mailbox::received::nothing;
     }
@@ -68,7 +72,6 @@ class incarnation::next_message final : public lowlevel::wait_operation {
     [[nodiscard]] mailbox& box() const noexcept { return life_.cell().box(); }
 
     incarnation& life_;
-    lowlevel::wait_node* served_ = nullptr;  // a sender that waited for room
 };
 
 // Gives whether the actor goes on. A plain handler has run when await_ready() returns; a

@@ -309,7 +309,8 @@ void actor_cell::restarted() noexcept {
         ready_incarnation_ = incarnation();
         lowlevel::wait_list still_waiting;
         while (lowlevel::wait_node* node = watchers_.pop_front()) {
-            if (!static_cast<const cell_watch*>(node->operation)->is_over_locked())
+            if (!static_cast<const cell_watch&>(lowlevel::wait_operation::of(*node))
+                     .is_over_locked())
                 still_waiting.push_back(*node);
             else if (node->claim())
                 woken.add(*node);
@@ -326,9 +327,11 @@ constexpr std::uint32_t no_incarnation = ~std::uint32_t{0};  // only the end is 
 }  // namespace
 
 cell_watch::cell_watch(cell_ref target, std::uint32_t after) noexcept
-    : wait_operation(after == no_incarnation ? waits_for_down : waits_for_restart),
-      target_(std::move(target)),
-      after_(after) {}
+    : target_(std::move(target)), after_(after) {}
+
+const lowlevel::wait_traits& cell_watch::traits() const noexcept {
+    return after_ == no_incarnation ? waits_for_down : waits_for_restart;
+}
 
 bool cell_watch::is_over_locked() const noexcept {
     const actor_cell& cell = *target_;

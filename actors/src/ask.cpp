@@ -135,8 +135,7 @@ void cell_ref::count_operations() noexcept {
     if (lowlevel::turn* now = lowlevel::this_turn()) now->pay();
 }
 
-post_operation::post_operation(const cell_ref& target) noexcept
-    : wait_operation(waits_for_room), target_(target) {}
+post_operation::post_operation(const cell_ref& target) noexcept : target_(target) {}
 
 bool post_operation::await_ready(envelope& message) {
     target_->stamp(message);
@@ -148,10 +147,11 @@ bool post_operation::await_ready(envelope& message) {
     return ready;
 }
 
+const lowlevel::wait_traits& post_operation::traits() const noexcept { return waits_for_room; }
 void post_operation::lock() noexcept { target_->box().lock().lock(); }
 
 void post_operation::unlock() noexcept {
-    lowlevel::wait_node* served = std::exchange(served_, nullptr);
+    lowlevel::wait_node* served = node().take_served();
     target_->box().lock().unlock();
     wake_served(served);
 }
@@ -159,7 +159,7 @@ void post_operation::unlock() noexcept {
 bool post_operation::try_now() {
     mailbox::posting what{*static_cast<envelope*>(node().slot), room_for_dropped_};
     const mailbox::posted outcome = target_->box().post_locked(what);
-    served_ = what.served;
+    node().keep_served(what.served);
     has_dropped_ = what.has_dropped;
     switch (outcome) {
         case mailbox::posted::yes: node().result = lowlevel::wait_result::done; break;

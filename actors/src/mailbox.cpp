@@ -249,8 +249,7 @@ std::size_t mailbox::count() const noexcept {
 
 channel_statistics mailbox::statistics() const noexcept {
     const locked held(lock_);
-    const bool is_awaited =
-        receiver_ != nullptr && receiver_->who->word.waits_for(*receiver_->operation);
+    const bool is_awaited = receiver_ != nullptr && receiver_->is_waiting();
     return {.current_buffer_used = count_,
             .max_buffer_size = capacity_,
             .open_send_channels = is_closed_ ? 0U : 1U,

@@ -74,11 +74,11 @@ void reply_core::drop_reference() noexcept {
     if (is_last) delete this;
 }
 
-reply_wait::reply_wait(reply_core& awaited) noexcept
-    : wait_operation(waits_for_reply), reply_(&awaited) {}
+reply_wait::reply_wait(reply_core& awaited) noexcept : reply_(&awaited) {}
 
 bool reply_wait::await_ready() { return start(*this); }
 
+const lowlevel::wait_traits& reply_wait::traits() const noexcept { return waits_for_reply; }
 void reply_wait::lock() noexcept { reply_->lock_.lock(); }
 void reply_wait::unlock() noexcept { reply_->lock_.unlock(); }
 bool reply_wait::try_now() { return reply_->is_settled_; }

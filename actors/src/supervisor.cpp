@@ -108,10 +108,11 @@ task<> start_slot_in(const supervisor_access& owner, counted_ref<child_slot> chi
 
 slot_wait::slot_wait(counted_ref<supervisor_core> core, counted_ref<child_slot> child,
                      goal wanted) noexcept
-    : wait_operation(wanted == goal::ended ? waits_for_end : waits_for_child),
-      core_(std::move(core)),
-      child_(std::move(child)),
-      goal_(wanted) {}
+    : core_(std::move(core)), child_(std::move(child)), goal_(wanted) {}
+
+const lowlevel::wait_traits& slot_wait::traits() const noexcept {
+    return goal_ == goal::ended ? waits_for_end : waits_for_child;
+}
 
 slot_wait::slot_wait(slot_wait&& other) noexcept
     : wait_operation(std::move(other)),

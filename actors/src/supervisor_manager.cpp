@@ -398,7 +398,8 @@ void supervisor_core::end_waiters(child_slot& child, bool for_good) noexcept {
             child.ready_incarnation = child.incarnation.load(lowlevel::order::relaxed);
         lowlevel::wait_list still_waiting;
         while (lowlevel::wait_node* node = child.waiting.pop_front()) {
-            if (!static_cast<const slot_wait*>(node->operation)->is_over_locked())
+            if (!static_cast<const slot_wait&>(lowlevel::wait_operation::of(*node))
+                     .is_over_locked())
                 still_waiting.push_back(*node);
             else if (node->claim())
                 woken.add(*node);

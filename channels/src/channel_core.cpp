@@ -46,8 +46,7 @@ void end_without_value(wait_node& node, endpoint& through, wait_result how) noex
 
 channel_core::channel_core(const element_type& type, std::size_t capacity, overflow policy,
                            const std::source_location& place)
-    : type_(type),
-      capacity_(capacity),
+    : capacity_(capacity),
       place_(place),
       policy_(policy),
       buffer_(type),
@@ -70,7 +69,7 @@ channel_core::sent channel_core::try_all_ways_to_send(const endpoint& through,
     if (through.closed_) return sent::closed;
     if (open_receivers_ == 0) return sent::broken;
     if (wait_node* receiver = claim_first(receivers_)) {
-        type_.move(receiver->slot, request.value);
+        type().move(receiver->slot, request.value);
         receiver->result = wait_result::done;
         served = receiver;
         return sent::yes;
@@ -89,7 +88,7 @@ channel_core::sent channel_core::try_all_ways_to_send(const endpoint& through,
     ++dropped_;
     request.has_dropped = true;
     if (policy_ == overflow::drop_newest || capacity_ == 0) {
-        type_.move(request.room_for_dropped, request.value);
+        type().move(request.room_for_dropped, request.value);
     } else {
         buffer_.pop(request.room_for_dropped);
         buffer_locked(request.value, unbounded_capacity);
@@ -102,7 +101,7 @@ channel_core::sent channel_core::force_send_locked(const endpoint& through, void
     if (through.closed_) return sent::closed;
     if (open_receivers_ == 0) return sent::broken;
     if (wait_node* receiver = claim_first(receivers_)) {
-        type_.move(receiver->slot, value);
+        type().move(receiver->slot, value);
         receiver->result = wait_result::done;
         served = receiver;
         return sent::yes;
@@ -132,7 +131,7 @@ channel_core::received channel_core::try_all_ways_to_receive(const endpoint& thr
         return received::yes;
     }
     if (wait_node* sender = claim_first(senders_)) {
-        type_.move(slot, sender->slot);
+        type().move(slot, sender->slot);
         sender->result = wait_result::done;
         served = sender;
         return received::yes;
@@ -198,13 +197,13 @@ wait_node* channel_core::admit_sender_locked() noexcept {
 void channel_core::enter(wait_node& node, endpoint& through) noexcept {
     node.through = &through;
     ++through.waiting_;
-    waiting(through.side_).push_back(node);
+    waiting(through.which()).push_back(node);
 }
 
 void channel_core::leave(wait_node& node) noexcept {
     if (!node.is_linked()) return;  // a completer took it out
     endpoint& through = end_of(node);
-    waiting(through.side_).remove(node);
+    waiting(through.which()).remove(node);
     --through.waiting_;
 }
 
@@ -226,11 +225,11 @@ void channel_core::buffer_locked(void* value, std::size_t limit) {
 
 inline void channel_core::push_locked(void* value) noexcept {
     buffer_.push(value);
-    note_peak();
+    buffer_.note_peak();
 }
 
 endpoint* channel_core::open_locked(endpoint* fresh) noexcept {
-    ++(fresh->side_ == endpoint::side::send ? open_senders_ : open_receivers_);
+    ++(fresh->which() == endpoint::side::send ? open_senders_ : open_receivers_);
     add_reference();
     count(counted::handles, +1);
     return fresh;
@@ -238,20 +237,20 @@ endpoint* channel_core::open_locked(endpoint* fresh) noexcept {
 
 endpoint* channel_core::clone(endpoint& original) {
     std::unique_ptr<endpoint, deleter> fresh(
-        new endpoint(*this, original.side_, endpoint::home::own));
+        new endpoint(*this, original.which(), endpoint::home::own));
     const locked held(lock_);
     return original.closed_ ? nullptr : open_locked(fresh.release());
 }
 
 void channel_core::close(endpoint& closing) noexcept {
     wake_list woken;
-    ring discarded(type_);
+    ring discarded(type());
     {
         const locked held(lock_);
         if (closing.closed_) return;
         closing.closed_ = true;
-        end_waits_locked(waiting(closing.side_), &closing, wait_result::closed, woken);
-        if (closing.side_ == endpoint::side::send) {
+        end_waits_locked(waiting(closing.which()), &closing, wait_result::closed, woken);
+        if (closing.which() == endpoint::side::send) {
             if (--open_senders_ == 0)
                 end_waits_locked(receivers_, nullptr, wait_result::ended, woken);
         } else if (--open_receivers_ == 0) {
@@ -317,7 +316,7 @@ std::size_t channel_core::take_matching(void* array, std::size_t room, void* con
                 buffer_.rotate();
                 continue;
             }
-            type_.move(static_cast<unsigned char*>(array) + taken * type_.size, buffer_.front());
+            type().move(static_cast<unsigned char*>(array) + taken * type().size, buffer_.front());
             buffer_.drop_front();
             ++taken;
         }
@@ -340,7 +339,7 @@ channel_statistics channel_core::statistics() noexcept {
             .open_receive_channels = open_receivers_,
             .tasks_waiting_send = count_waiting(senders_),
             .tasks_waiting_receive = count_waiting(receivers_),
-            .peak_buffer_used = peak_,
+            .peak_buffer_used = buffer_.peak(),
             .dropped = dropped_};
 }
 
@@ -365,9 +364,9 @@ void count_operations_of_turn() noexcept {
 }
 
 void endpoint::destroy() noexcept {
-    channel_core& core = core_;
-    if (home_ == home::own) delete this;
-    core.drop_reference();
+    channel_core& used = core();
+    if ((core_ & is_own) != 0) delete this;
+    used.drop_reference();
 }
 
 namespace {

@@ -5,8 +5,8 @@
 
 #include <covey/detail/channel_core.hpp>
 
-#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <source_location>
 #include <string>
 #include <string_view>
@@ -38,16 +38,16 @@ class channel_core {
     // False: nothing was done.
     [[nodiscard]] bool send_word_locked(const endpoint& through, const void* value) noexcept {
         const bool is_usual = receivers_.empty() && has_room() && buffer_.has_storage() &&
-                              !through.closed_ && open_receivers_ != 0 && type_.is_word;
+                              through.closed_ == 0 && open_receivers_ != 0 && type().is_word;
         if (!is_usual) [[unlikely]]
             return false;
         buffer_.push_word(value);
-        note_peak();
+        buffer_.note_peak();
         return true;
     }
     [[nodiscard]] bool receive_word_locked(const endpoint& through, void* slot) noexcept {
         const bool is_usual =
-            buffer_.count() > 1 && senders_.empty() && !through.closed_ && type_.is_word;
+            buffer_.count() > 1 && senders_.empty() && through.closed_ == 0 && type().is_word;
         if (!is_usual) [[unlikely]]
             return false;
         buffer_.pop_word(slot);
@@ -98,7 +98,7 @@ class channel_core {
                                                             const void* value)) noexcept;
 
     [[nodiscard]] lowlevel::spin_lock& lock() noexcept { return lock_; }
-    [[nodiscard]] const element_type& type() const noexcept { return type_; }
+    [[nodiscard]] const element_type& type() const noexcept { return buffer_.type(); }
     // An operation waits through that end from here on, or no longer; locked.
     void enter(lowlevel::wait_node& node, endpoint& through) noexcept;
     void leave(lowlevel::wait_node& node) noexcept;
@@ -133,13 +133,11 @@ class channel_core {
     [[nodiscard]] bool has_room() const noexcept { return buffer_.count() < capacity_; }
     void buffer_locked(void* value, std::size_t limit);
     void push_locked(void* value) noexcept;
-    void note_peak() noexcept { peak_ = std::max(peak_, buffer_.count()); }
     [[nodiscard]] lowlevel::wait_node* admit_sender_locked() noexcept;
     void end_waits_locked(lowlevel::wait_list& waiting, const endpoint* only_through,
                           lowlevel::wait_result result, lowlevel::wake_list& woken) noexcept;
 
     // Constant.
-    const element_type& type_;
     const std::size_t capacity_;
     const std::source_location place_;
     const overflow policy_;
@@ -150,9 +148,8 @@ class channel_core {
     ring buffer_;
     lowlevel::wait_list senders_;
     lowlevel::wait_list receivers_;
-    std::size_t open_senders_ = 0;
-    std::size_t open_receivers_ = 0;
-    std::size_t peak_ = 0;
+    std::uint32_t open_senders_ = 0;
+    std::uint32_t open_receivers_ = 0;
     std::size_t dropped_ = 0;
 
     endpoint first_sender_;

@@ -47,13 +47,10 @@ void channel_operation::count_before_start() noexcept {
     node().holds_through = true;
 }
 
-void channel_operation::lock() noexcept {
-    core().lock().lock();
-    served_ = nullptr;
-}
+void channel_operation::lock() noexcept { core().lock().lock(); }
 
 void channel_operation::unlock() noexcept {
-    lowlevel::wait_node* served = std::exchange(served_, nullptr);
+    lowlevel::wait_node* served = node().take_served();
     core().lock().unlock();
     if (served != nullptr) served->wake();
 }
@@ -69,10 +66,8 @@ inline bool channel_operation::start_as_usual(Operation& self) {
     if (!channel.lock().try_lock()) [[unlikely]]
         return start(self);
     begin_as_usual(*now);
-    if (now->who->word.is_cancelled() || !self.try_word(channel, end)) [[unlikely]] {
-        served_ = nullptr;
+    if (now->who->word.is_cancelled() || !self.try_word(channel, end)) [[unlikely]]
         return start_locked(self, *now);
-    }
     channel.lock().unlock();
     --now->budget;
     return true;
@@ -85,7 +80,11 @@ bool send_operation_base::try_word(channel_core& channel, endpoint& end) noexcep
 }
 
 bool send_operation_base::try_now() {
-    return core().decide_send_locked(*used(), node(), room_for_dropped_, has_dropped_, served_);
+    lowlevel::wait_node* served = nullptr;
+    const bool decided =
+        core().decide_send_locked(*used(), node(), room_for_dropped_, has_dropped_, served);
+    node().keep_served(served);
+    return decided;
 }
 
 void send_operation_base::link() noexcept { core().enter(node(), *used()); }
@@ -100,7 +99,10 @@ bool receive_operation_base::try_word(channel_core& channel, endpoint& end) noex
 }
 
 bool receive_operation_base::try_now() {
-    return core().decide_receive_locked(*used(), node(), served_);
+    lowlevel::wait_node* served = nullptr;
+    const bool decided = core().decide_receive_locked(*used(), node(), served);
+    node().keep_served(served);
+    return decided;
 }
 
 void receive_operation_base::link() noexcept { core().enter(node(), *used()); }

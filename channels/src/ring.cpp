@@ -2,6 +2,7 @@
 #include "ring.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <new>
 #include <utility>
 
@@ -26,8 +27,12 @@ ring::~ring() {
 }
 
 void ring::grow(std::size_t limit) {
+    constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
+    if (slots_ == most) throw std::bad_alloc();
+    limit = std::min(limit, most);
     const std::size_t at_first = std::clamp<std::size_t>(first_bytes / type_->size, 1, limit);
-    const std::size_t slots = slots_ == 0 ? at_first : slots_ > limit / 2 ? limit : slots_ * 2;
+    const std::size_t doubled = std::min(std::size_t{slots_} * 2, limit);
+    const std::size_t slots = slots_ == 0 ? at_first : doubled;
     unsigned char* storage = allocate(*type_, slots);
     for (std::size_t i = 0; i < count_; ++i) {
         type_->move(storage + i * type_->size, place(i));
@@ -35,13 +40,13 @@ void ring::grow(std::size_t limit) {
     }
     release_storage();
     storage_ = storage;
-    slots_ = slots;
+    slots_ = static_cast<std::uint32_t>(slots);
     first_ = 0;
 }
 
 // The only slot stays, whatever its size: a sender that waits may get it in the same step.
 void ring::give_back_large_storage() noexcept {
-    if (slots_ > 1 && slots_ * type_->size > bytes_to_give_back) release_storage();
+    if (slots_ > 1 && std::size_t{slots_} * type_->size > bytes_to_give_back) release_storage();
 }
 
 // In a full ring its slot is the one after the last.

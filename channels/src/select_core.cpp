@@ -85,7 +85,7 @@ class select_arm::order {
     }
 };
 
-select_core::select_core(std::size_t cases) noexcept : wait_operation(traits_of(cases)) {}
+select_core::select_core(std::size_t cases) noexcept : traits_(&traits_of(cases)) {}
 
 bool select_core::begin(void* place, lowlevel::wait_timer* timer) noexcept {
     if (std::exchange(has_begun_, true)) return false;
@@ -95,7 +95,6 @@ bool select_core::begin(void* place, lowlevel::wait_timer* timer) noexcept {
 }
 
 void select_core::add(select_arm& arm, std::size_t number) noexcept {
-    arm.operation = this;
     arm.holds_through = true;
     arm.number_ = number;
     (last_ == nullptr ? first_ : last_->next_) = &arm;
@@ -151,7 +150,7 @@ void select_core::lock() noexcept {
 // Until the last lock is released nobody can go beyond it, so the arms stay; afterwards the task
 // may have ended elsewhere.
 void select_core::unlock() noexcept {
-    lowlevel::wait_node* served = std::exchange(served_, nullptr);
+    lowlevel::wait_node* served = node().take_served();
     const element_type* dropped =
         std::exchange(has_dropped_, false) ? &winner_->core().type() : nullptr;
     void* const place = place_;
@@ -203,9 +202,11 @@ bool select_arm::is_promising() const noexcept {
 
 bool select_core::try_arm(select_arm& arm) {
     channel_core& core = arm.core();
-    const bool decided =
-        arm.sends() ? core.decide_send_locked(*arm.end_, arm, place_, has_dropped_, served_)
-                    : core.decide_receive_locked(*arm.end_, arm, served_);
+    lowlevel::wait_node* served = nullptr;
+    const bool decided = arm.sends()
+                             ? core.decide_send_locked(*arm.end_, arm, place_, has_dropped_, served)
+                             : core.decide_receive_locked(*arm.end_, arm, served);
+    if (served != nullptr) node().keep_served(served);
     if (!decided) return false;
     winner_ = &arm;
     return choose(arm.number_);

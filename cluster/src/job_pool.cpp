@@ -57,11 +57,13 @@ class job_pool::carrier final : public caf::execution_unit {
 class [[nodiscard]] job_pool::next_job final : public lowlevel::wait_operation {
  public:
     using covey_result = void;
-    next_job(job_pool& pool, carrier& self) noexcept
-        : wait_operation(waits_for_job), pool_(&pool), self_(&self) {}
+    next_job(job_pool& pool, carrier& self) noexcept : pool_(&pool), self_(&self) {}
     void await_resume() const noexcept {}
 
  private:
+    [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept override {
+        return waits_for_job;
+    }
     void lock() noexcept override { pool_->lock_.lock(); }
     void unlock() noexcept override {
         lowlevel::wait_node* const drainer = std::exchange(drainer_, nullptr);
@@ -95,9 +97,12 @@ class [[nodiscard]] job_pool::next_job final : public lowlevel::wait_operation {
 // For a thread: no job is left.
 class job_pool::drained final : public lowlevel::wait_operation {
  public:
-    explicit drained(job_pool& pool) noexcept : wait_operation(waits_for_end), pool_(&pool) {}
+    explicit drained(job_pool& pool) noexcept : pool_(&pool) {}
 
  private:
+    [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept override {
+        return waits_for_end;
+    }
     void lock() noexcept override { pool_->lock_.lock(); }
     void unlock() noexcept override { pool_->lock_.unlock(); }
     bool try_now() override { return pool_->pending_ == 0; }

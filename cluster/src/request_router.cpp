@@ -178,9 +178,11 @@ caf::message request_router::request::take() {
     throw caf_error(text, std::move(error_));
 }
 
-request_router::answered::answered(request& awaited) noexcept
-    : wait_operation(waits_for_answer), request_(&awaited) {}
+request_router::answered::answered(request& awaited) noexcept : request_(&awaited) {}
 
+const lowlevel::wait_traits& request_router::answered::traits() const noexcept {
+    return waits_for_answer;
+}
 void request_router::answered::lock() noexcept { request_->router_.lock_.lock(); }
 void request_router::answered::unlock() noexcept { request_->router_.lock_.unlock(); }
 bool request_router::answered::try_now() { return request_->how_ != outcome::none; }

@@ -108,6 +108,7 @@ class [[nodiscard]] request_router::answered final : public lowlevel::wait_opera
     void await_resume() const noexcept {}
 
  private:
+    [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept override;
     void lock() noexcept override;
     void unlock() noexcept override;
     bool try_now() override;

@@ -144,6 +144,7 @@ class [[nodiscard]] cancel_scope::soft_cancel_wait final : public lowlevel::wait
  private:
     friend class cancel_scope;
     explicit soft_cancel_wait(cancel_scope& scope) noexcept;
+    [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept override;
     void lock() noexcept override;
     void unlock() noexcept override;
     bool try_now() override;

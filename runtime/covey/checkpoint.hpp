@@ -47,6 +47,7 @@ class [[nodiscard]] sleep_operation final : public lowlevel::wait_operation, pri
     void await_resume() const noexcept {}
 
  private:
+    [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept override;
     void lock() noexcept override;
     void unlock() noexcept override;
     bool try_now() override;

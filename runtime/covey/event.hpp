@@ -41,6 +41,7 @@ class [[nodiscard]] event::wait_until_set final : public lowlevel::wait_operatio
  private:
     friend class event;
     explicit wait_until_set(event& waited_for) noexcept;
+    [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept override;
     void lock() noexcept override;
     void unlock() noexcept override;
     bool try_now() override;

@@ -206,6 +206,7 @@ class [[nodiscard]] callback_state::wait final : public lowlevel::wait_operation
     [[nodiscard]] bool was_stopped() const noexcept;
 
  private:
+    [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept override;
     void lock() noexcept override;
     void unlock() noexcept override;
     bool try_now() override;

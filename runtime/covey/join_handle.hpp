@@ -111,6 +111,7 @@ class joinable_base::wait : public lowlevel::wait_operation {
 
  private:
     friend class lowlevel::wait_operation;
+    [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept final;
     void lock() noexcept final;
     void unlock() noexcept final;
     bool try_now() final;

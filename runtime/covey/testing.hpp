@@ -54,6 +54,7 @@ class [[nodiscard]] idle_wait final : public lowlevel::wait_operation {
     void await_resume() const noexcept {}
 
  private:
+    [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept override;
     void lock() noexcept override;
     void unlock() noexcept override;
     bool try_now() override;
@@ -115,6 +116,7 @@ class sequencer::turn_wait final : public lowlevel::wait_operation {
  private:
     friend class sequencer;
     turn_wait(sequencer& owner, std::size_t number) noexcept;
+    [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept override;
     void lock() noexcept override;
     void unlock() noexcept override;
     bool try_now() override;

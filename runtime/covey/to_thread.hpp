@@ -60,6 +60,7 @@ class [[nodiscard]] thread_token_wait final : public lowlevel::wait_operation {
     void await_resume() const noexcept {}
 
  private:
+    [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept override;
     void lock() noexcept override;
     void unlock() noexcept override;
     bool try_now() override;
@@ -77,6 +78,7 @@ class [[nodiscard]] thread_wait final : public lowlevel::wait_operation {
     void await_resume() noexcept;
 
  private:
+    [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept override;
     void lock() noexcept override;
     void unlock() noexcept override;
     bool try_now() override;
@@ -84,6 +86,7 @@ class [[nodiscard]] thread_wait final : public lowlevel::wait_operation {
     void unlink() noexcept override;
 
     thread_job* job_;
+    bool leaves_;  // when it is cancelled
 };
 
 template <class R, class F, class... A>

@@ -34,7 +34,7 @@ alarm::ring_wait alarm::wait(time_point when, cancel_scope* asked) noexcept {
 }
 
 alarm::ring_wait::ring_wait(alarm& waited_for, time_point when, cancel_scope* asked) noexcept
-    : wait_operation(waits_for_alarm), alarm_(&waited_for), when_(when), asked_(asked) {}
+    : alarm_(&waited_for), when_(when), asked_(asked) {}
 
 alarm::ring_wait::ring_wait(ring_wait&& other) noexcept
     : wait_operation(std::move(other)),
@@ -42,6 +42,7 @@ alarm::ring_wait::ring_wait(ring_wait&& other) noexcept
       when_(other.when_),
       asked_(other.asked_) {}
 
+const wait_traits& alarm::ring_wait::traits() const noexcept { return waits_for_alarm; }
 void alarm::ring_wait::lock() noexcept { alarm_->core_->tree().lock(); }
 void alarm::ring_wait::unlock() noexcept { alarm_->core_->tree().unlock(); }
 

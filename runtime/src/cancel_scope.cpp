@@ -99,9 +99,11 @@ void cancel_scope::fire(detail::ready_chain& woken) noexcept {
     scope_tree::time_is_up_locked(*this, woken);
 }
 
-cancel_scope::soft_cancel_wait::soft_cancel_wait(cancel_scope& scope) noexcept
-    : wait_operation(waits_for_soft_cancel), scope_(&scope) {}
+cancel_scope::soft_cancel_wait::soft_cancel_wait(cancel_scope& scope) noexcept : scope_(&scope) {}
 
+const lowlevel::wait_traits& cancel_scope::soft_cancel_wait::traits() const noexcept {
+    return waits_for_soft_cancel;
+}
 void cancel_scope::soft_cancel_wait::lock() noexcept { scope_->core_->tree().lock(); }
 void cancel_scope::soft_cancel_wait::unlock() noexcept { scope_->core_->tree().unlock(); }
 bool cancel_scope::soft_cancel_wait::try_now() { return scope_->soft_effective_; }

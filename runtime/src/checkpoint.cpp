@@ -36,11 +36,9 @@ void checkpoint_operation::suspend(detail::promise_base& frame) const noexcept {
     task.wake();
 }
 
-sleep_operation::sleep_operation(duration length) noexcept
-    : wait_operation(waits_for_time), length_(length) {}
+sleep_operation::sleep_operation(duration length) noexcept : length_(length) {}
 
-sleep_operation::sleep_operation(time_point until) noexcept
-    : wait_operation(waits_for_time), until_(until) {}
+sleep_operation::sleep_operation(time_point until) noexcept : until_(until) {}
 
 sleep_operation::sleep_operation(sleep_operation&& other) noexcept
     : wait_operation(std::move(other)), length_(other.length_), until_(other.until_) {}
@@ -58,6 +56,7 @@ bool sleep_operation::await_ready() {
     return wait_operation::await_ready();
 }
 
+const lowlevel::wait_traits& sleep_operation::traits() const noexcept { return waits_for_time; }
 void sleep_operation::lock() noexcept { core_->timers().lock().lock(); }
 void sleep_operation::unlock() noexcept { core_->timers().lock().unlock(); }
 bool sleep_operation::try_now() { return false; }

@@ -34,9 +34,11 @@ event::event_statistics event::statistics() const noexcept {
     return {lowlevel::count_waiting(waiting_)};
 }
 
-event::wait_until_set::wait_until_set(event& waited_for) noexcept
-    : wait_operation(waits_for_event), event_(&waited_for) {}
+event::wait_until_set::wait_until_set(event& waited_for) noexcept : event_(&waited_for) {}
 
+const lowlevel::wait_traits& event::wait_until_set::traits() const noexcept {
+    return waits_for_event;
+}
 void event::wait_until_set::lock() noexcept { event_->lock_.lock(); }
 void event::wait_until_set::unlock() noexcept { event_->lock_.unlock(); }
 bool event::wait_until_set::try_now() { return event_->set_; }

@@ -163,8 +163,7 @@ void callback_state::throw_completed_twice() const {
         task_label()));
 }
 
-callback_state::wait::wait(callback_state& waited_for) noexcept
-    : wait_operation(waits_for_callback), result_(&waited_for) {}
+callback_state::wait::wait(callback_state& waited_for) noexcept : result_(&waited_for) {}
 
 bool callback_state::wait::await_ready() {
     if (wait_operation::await_ready()) return true;
@@ -182,6 +181,9 @@ bool callback_state::wait::was_stopped() const noexcept {
     return result_->state_ == state::stopped;
 }
 
+const lowlevel::wait_traits& callback_state::wait::traits() const noexcept {
+    return waits_for_callback;
+}
 void callback_state::wait::lock() noexcept { result_->lock_.lock(); }
 void callback_state::wait::unlock() noexcept { result_->lock_.unlock(); }
 bool callback_state::wait::try_now() { return result_->state_ != state::pending; }

@@ -69,8 +69,7 @@ bool joinable_base::settle(lowlevel::wake_list& woken) noexcept {
     return true;
 }
 
-joinable_base::wait::wait(joinable_base* child, reference how)
-    : wait_operation(waits_for_task), child_(child) {
+joinable_base::wait::wait(joinable_base* child, reference how) : child_(child) {
     if (child == nullptr) {
         throw std::logic_error(
             "covey: a join_handle is awaited after it was moved from; await the one it was moved "
@@ -87,6 +86,7 @@ joinable_base::wait::~wait() {
 }
 
 bool joinable_base::wait::await_ready() { return start(*this); }
+const lowlevel::wait_traits& joinable_base::wait::traits() const noexcept { return waits_for_task; }
 void joinable_base::wait::lock() noexcept { child_->settle_lock_.lock(); }
 void joinable_base::wait::unlock() noexcept { child_->settle_lock_.unlock(); }
 bool joinable_base::wait::try_now() { return child_->end_ > child_end::ending; }

@@ -357,10 +357,10 @@ std::exception_ptr nursery_block::take_only_error() noexcept {
     return error;
 }
 
-children_wait::children_wait(nursery& joined) noexcept
-    : wait_operation(waits_for_children), nursery_(&joined) {}
+children_wait::children_wait(nursery& joined) noexcept : nursery_(&joined) {}
 
 bool children_wait::await_ready() { return start(*this); }
+const lowlevel::wait_traits& children_wait::traits() const noexcept { return waits_for_children; }
 void children_wait::lock() noexcept { nursery_->lock_.lock(); }
 void children_wait::unlock() noexcept { nursery_->lock_.unlock(); }
 bool children_wait::try_now() { return nursery_block::settle_locked(*nursery_); }

@@ -62,7 +62,7 @@ void spin_lock::lock_contended() noexcept {
 std::size_t count_waiting(const wait_list& list) noexcept {
     std::size_t count = 0;
     for (wait_node* node = list.front(); node != nullptr; node = list.after(*node)) {
-        if (node->who->word.waits_for(*node->operation)) ++count;
+        if (node->is_waiting()) ++count;
     }
     return count;
 }
@@ -88,11 +88,11 @@ bool wait_operation::await_ready() { return start(*this); }
 
 // Outside a task; or again: an operation has one value to give and one place in a list.
 void wait_operation::refuse_to_start() const {
-    static_cast<void>(detail::current_task(traits_->verb));
+    static_cast<void>(detail::current_task(traits().verb));
     throw std::logic_error(fmt::format(
         "covey: '{}' is awaited a second time, or after it was moved from: call the function "
         "again for another operation",
-        traits_->verb));
+        traits().verb));
 }
 
 void wait_operation::suspend(detail::promise_base& frame) noexcept {
@@ -112,7 +112,7 @@ void wait_operation::suspend(detail::promise_base& frame) noexcept {
             worker.note_checkpoint(seen_schedule_point);
             task.leaf = &frame;
             task.place.store(frame.place, order::relaxed);
-            task.waits_for.store(traits_, order::relaxed);
+            task.waits_for.store(&traits(), order::relaxed);
             task.since.store(detail::clock_stamp(worker.clock_reading), order::relaxed);
             task.phase.store(detail::task_phase::waiting, order::relaxed);
             count(counted::waiters, +1);
@@ -134,13 +134,12 @@ void wait_operation::refuse_in_simulated_call() const {
     throw would_deadlock_error(
         fmt::format("'{}' in a to_thread call of a simulated run would wait for ever, as its tasks "
                     "wait for the call: await it in a task",
-                    traits_->verb));
+                    traits().verb));
 }
 
 // True: it is done. False: queued, and somebody will wake the caller.
 bool wait_operation::try_or_queue(waiter& caller, bool blocks) {
     who = &caller;
-    operation = this;
     lock();
     try {
         if (try_now()) {
@@ -161,7 +160,7 @@ bool wait_operation::try_or_queue(waiter& caller, bool blocks) {
 }
 
 bool wait_operation::start_for(waiter& told) {
-    COVEY_ASSERT(is_interruptible(), "nobody could win the end of this wait");
+    COVEY_ASSERT(traits().interruptible, "nobody could win the end of this wait");
     return try_or_queue(told, false);
 }
 

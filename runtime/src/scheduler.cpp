@@ -328,7 +328,7 @@ void scheduler::clean(station& own) noexcept {
     mutex_lock held(lock_);
     lowlevel::wait_node* next = nullptr;
     for (lowlevel::wait_node* each = cleaning_waiters_.front(); each != nullptr; each = next) {
-        auto& wanted = static_cast<lowlevel::clean_workers&>(*each->operation);
+        auto& wanted = static_cast<lowlevel::clean_workers&>(lowlevel::wait_operation::of(*each));
         if (wanted.number_ > own.cleaned) {
             own.cleaned = wanted.number_;
             held.unlock();

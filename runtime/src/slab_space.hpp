@@ -41,12 +41,12 @@ struct alignas(64) slab {
 //           Who its pool is may be read by whoever holds a block of it.
 // Lifetime  Never unmapped: threads that outlive a run free blocks.
 // Rejected  Slabs mapped one by one: a header in each block, or a search, to find whose it is.
-//           Asking for pages of 2 MiB: a virtual machine may have none ready, and then whoever takes
-//           a slab waits milliseconds for one.
+//           Asking for pages of 2 MiB: a virtual machine may have none ready, and then whoever
+//           takes a slab waits milliseconds for one.
 class slab_space {
  public:
     static constexpr std::size_t slab_bytes = std::size_t(64) << 10;
-    static constexpr std::size_t slabs_in_chunk = 32;  // 2 MiB: opened in one call
+    static constexpr std::size_t slabs_in_chunk = 32;            // 2 MiB: opened in one call
     static constexpr std::size_t chunks = std::size_t(1) << 14;  // 32 GiB: valgrind allows no more
     static constexpr std::size_t slabs = chunks * slabs_in_chunk;
     static constexpr std::size_t chunk_bytes = slabs_in_chunk * slab_bytes;

@@ -54,13 +54,14 @@ void virtual_clock::jump_by(duration length) noexcept {
     time_changed();
 }
 
-idle_wait::idle_wait() noexcept : wait_operation(waits_for_idle) {}
+idle_wait::idle_wait() noexcept = default;
 
 bool idle_wait::await_ready() {
     core_ = covey::detail::current_task("wait_all_tasks_blocked").core;
     return wait_operation::await_ready();
 }
 
+const lowlevel::wait_traits& idle_wait::traits() const noexcept { return waits_for_idle; }
 void idle_wait::lock() noexcept { core_->scheduler().lock().lock(); }
 void idle_wait::unlock() noexcept { core_->scheduler().lock().unlock(); }
 bool idle_wait::try_now() { return false; }
@@ -97,8 +98,11 @@ void sequencer::end_turn() noexcept {
 }
 
 sequencer::turn_wait::turn_wait(sequencer& owner, std::size_t number) noexcept
-    : wait_operation(waits_for_turn), sequencer_(&owner), number_(number) {}
+    : sequencer_(&owner), number_(number) {}
 
+const lowlevel::wait_traits& sequencer::turn_wait::traits() const noexcept {
+    return waits_for_turn;
+}
 void sequencer::turn_wait::lock() noexcept { sequencer_->lock_.lock(); }
 void sequencer::turn_wait::unlock() noexcept {
     lowlevel::wake_list woken;

@@ -14,9 +14,9 @@ detail::scheduler& scheduler_here() noexcept { return detail::this_worker()->cor
 
 }  // namespace
 
-clean_workers::clean_workers(thread_cleanup clean) noexcept
-    : wait_operation(waits_for_workers), clean_(clean) {}
+clean_workers::clean_workers(thread_cleanup clean) noexcept : clean_(clean) {}
 
+const wait_traits& clean_workers::traits() const noexcept { return waits_for_workers; }
 void clean_workers::lock() noexcept { scheduler_here().lock().lock(); }
 void clean_workers::unlock() noexcept { scheduler_here().lock().unlock(); }
 bool clean_workers::try_now() { return false; }

@@ -87,10 +87,15 @@ void timer_wheel::take_out_of_slot(timer& node) noexcept {
     --in_slots_;
 }
 
+// What is as far away as a level reaches may just be out of its reach, where slots begin.
 std::size_t timer_wheel::slot_for(std::uint64_t step) const noexcept {
-    std::size_t level = 0;
-    while ((step >> shift_of(level)) - (position_ >> shift_of(level)) >= slots_of(level)) ++level;
-    return slot_on(level, step);
+    const std::uint64_t distance = step - position_;
+    if (distance < finest_slots) return slot_on(0, step);
+    const auto bits = static_cast<std::size_t>(std::bit_width(distance));
+    const std::size_t level = 1 + (bits - finest_bits - 1) / level_bits;
+    const unsigned shift = shift_of(level);
+    const bool is_in_reach = (step >> shift) - (position_ >> shift) < level_slots;
+    return slot_on(is_in_reach ? level : level + 1, step);
 }
 
 // Where the first slot of a level that isn't empty begins; no_step: all are. They are numbered

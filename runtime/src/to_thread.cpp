@@ -175,9 +175,9 @@ void thread_job::finish() noexcept {
     woken.wake_all();
 }
 
-thread_token_wait::thread_token_wait(thread_job& job) noexcept
-    : wait_operation(waits_for_token), job_(&job) {}
+thread_token_wait::thread_token_wait(thread_job& job) noexcept : job_(&job) {}
 
+const lowlevel::wait_traits& thread_token_wait::traits() const noexcept { return waits_for_token; }
 void thread_token_wait::lock() noexcept { job_->pool_->lock().lock(); }
 void thread_token_wait::unlock() noexcept { job_->pool_->lock().unlock(); }
 bool thread_token_wait::try_now() { return job_->pool_->try_take_token_locked(*job_); }
@@ -188,8 +188,11 @@ void thread_token_wait::link() noexcept {
 void thread_token_wait::unlink() noexcept { node().leave(job_->pool_->waiting_for_token()); }
 
 thread_wait::thread_wait(thread_job& job, const thread_options& options) noexcept
-    : wait_operation(options.abandon_on_cancel ? waits_for_thread_or_leaves : waits_for_thread),
-      job_(&job) {}
+    : job_(&job), leaves_(options.abandon_on_cancel) {}
+
+const lowlevel::wait_traits& thread_wait::traits() const noexcept {
+    return leaves_ ? waits_for_thread_or_leaves : waits_for_thread;
+}
 
 void thread_wait::lock() noexcept { job_->lock_.lock(); }
 void thread_wait::unlock() noexcept { job_->lock_.unlock(); }
@@ -197,11 +200,11 @@ void thread_wait::unlock() noexcept { job_->lock_.unlock(); }
 // The job's lock is held until the task is suspended, so the thread can't be done before that.
 bool thread_wait::try_now() {
     job_->pool_->submit(*job_);
-    if (!is_interruptible()) this_worker()->core().scheduler().hold_clock(true);
+    if (!leaves_) this_worker()->core().scheduler().hold_clock(true);
     return false;
 }
 void thread_wait::await_resume() noexcept {
-    if (!is_interruptible()) this_worker()->core().scheduler().hold_clock(false);
+    if (!leaves_) this_worker()->core().scheduler().hold_clock(false);
 }
 void thread_wait::link() noexcept { job_->waiting_ = &node(); }
 void thread_wait::unlink() noexcept { job_->waiting_ = nullptr; }

@@ -65,7 +65,7 @@ void worker::run_task(task_record& task) noexcept {
     promise_base* frame = where_to_resume(task);
     while (frame != nullptr) {
         next = unwind_from = nullptr;
-        frame->to->child.resume();
+        frame->owner().child.resume();
         // A task that waits now may be running elsewhere: only the worker's own members are safe.
         frame = unwind_from == nullptr ? next : unwind(*unwind_from);
     }
@@ -100,7 +100,7 @@ promise_base* worker::start(task_record& task) noexcept {
     try {
         promise_base* root = task.start();
         if (root != nullptr) {
-            root->to = &task.root;
+            root->set_owner(task.root);
             if (!task.is_named)
                 task.label.store(root->place.function_name(), lowlevel::order::relaxed);
             return root;
@@ -135,7 +135,7 @@ promise_base* worker::unwind(promise_base& leaf) noexcept {
     next = unwind_from = nullptr;
     promise_base* frame = &leaf;
     for (;;) {
-        frame_owner& to = *frame->to;
+        frame_owner& to = frame->owner();
         promise_base* parent = to.parent_frame();
         if (to.kind == owner_kind::in_place)
             static_cast<block_place&>(to).step_out();
@@ -151,13 +151,13 @@ promise_base* worker::unwind(promise_base& leaf) noexcept {
 }
 
 void run_child_next(frame_owner& to, promise_base& child) noexcept {
-    child.to = &to;
+    child.set_owner(to);
     this_worker()->next = &child;
 }
 
 void run_parent_next(promise_base& finished) noexcept {
     worker& worker = *this_worker();
-    worker.next = finished.to->parent_frame();
+    worker.next = finished.owner().parent_frame();
     if (worker.next == nullptr) worker.ended = true;
 }
 

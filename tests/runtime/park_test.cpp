@@ -82,12 +82,13 @@ class [[nodiscard]] counter_desk::wait final : public wait_operation {
     using covey_result = int;
 
     explicit wait(counter_desk& desk, const wait_traits& traits = waits_for_number)
-        : wait_operation(traits), desk_(&desk) {}
+        : traits_(&traits), desk_(&desk) {}
     wait(wait&& other) noexcept = default;
 
     int await_resume() const { return number_; }
 
  private:
+    [[nodiscard]] const wait_traits& traits() const noexcept override { return *traits_; }
     void lock() noexcept override {
         desk_->before_lock();
         desk_->lock_.lock();
@@ -109,6 +110,7 @@ class [[nodiscard]] counter_desk::wait final : public wait_operation {
         node().leave(desk_->waiting_);
     }
 
+    const wait_traits* traits_;
     counter_desk* desk_;
     int number_ = 0;
 };
@@ -136,24 +138,23 @@ TEST_CASE("what is offered after cancel has returned reaches no covered wait (C1
     CHECK(taken == 0);
 }
 
-TEST_CASE(
-    "a word is armed, completed, armed again, and only for the operation it names (K17, K18)") {
+TEST_CASE("a word is armed, completed once, and armed again (K17, K18)") {
     counter_desk desk;
     counter_desk::wait one(desk), other(desk);
     wait_word word;
 
-    CHECK_FALSE(word.complete(one));  // nobody waits
+    CHECK_FALSE(word.complete());  // nobody waits
     REQUIRE(word.arm(one));
-    CHECK(word.waits_for(one));
-    CHECK_FALSE(word.waits_for(other));
-    CHECK_FALSE(word.complete(other));
+    CHECK(word.is_waiting());
+    CHECK_FALSE(word.arm(other));
     CHECK(word.claimed() == &one);
-    CHECK(word.complete(one));
-    CHECK_FALSE(word.complete(one));
-    CHECK_FALSE(word.waits_for(one));
+    CHECK(word.complete());
+    CHECK_FALSE(word.complete());
+    CHECK_FALSE(word.is_waiting());
     CHECK(word.claimed() == nullptr);
     CHECK(word.arm(other));
-    CHECK(word.complete(other));
+    CHECK(word.claimed() == &other);
+    CHECK(word.complete());
 }
 
 TEST_CASE("one of completion and cancellation ends a wait, whichever comes first (K14, K17)") {
@@ -163,22 +164,22 @@ TEST_CASE("one of completion and cancellation ends a wait, whichever comes first
     wait_word cancelled_first;
     REQUIRE(cancelled_first.arm(wait));
     CHECK(cancelled_first.cancel());
-    CHECK_FALSE(cancelled_first.complete(wait));
-    CHECK_FALSE(cancelled_first.waits_for(wait));
+    CHECK_FALSE(cancelled_first.complete());
+    CHECK_FALSE(cancelled_first.is_waiting());
     CHECK_FALSE(cancelled_first.cancel());  // a second canceller claims nothing
     CHECK(cancelled_first.claimed() == &wait);
     CHECK(cancelled_first.is_cancelled());
 
     wait_word completed_first;
     REQUIRE(completed_first.arm(wait));
-    CHECK(completed_first.complete(wait));
+    CHECK(completed_first.complete());
     CHECK_FALSE(completed_first.cancel());  // nothing to claim; the level stays for the next one
     CHECK(completed_first.is_cancelled());
     CHECK(completed_first.claimed() == nullptr);
     CHECK_FALSE(completed_first.arm(wait));
     completed_first.set_level(false);
     CHECK(completed_first.arm(wait));
-    CHECK(completed_first.complete(wait));
+    CHECK(completed_first.complete());
 }
 
 TEST_CASE(
@@ -192,7 +193,7 @@ TEST_CASE(
     CHECK_FALSE(running.is_cancelled());
     REQUIRE(running.arm(wait));
     running.withdraw_cancel();  // nothing there
-    CHECK(running.waits_for(wait));
+    CHECK(running.is_waiting());
     CHECK(running.cancel());
     running.withdraw_cancel();  // too late: its task is on the way to unwind
     CHECK(running.is_cancelled());

@@ -138,6 +138,7 @@ class post_operation : public lowlevel::wait_operation {
  private:
     friend class lowlevel::wait_operation;
     void begin(lowlevel::turn& now) noexcept { target_.begin(now); }
+    [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept final;
     void lock() noexcept final;
     void unlock() noexcept final;  // and wakes whom the message has served
     bool try_now() final;
@@ -148,7 +149,6 @@ class post_operation : public lowlevel::wait_operation {
 
     void* room_for_dropped_ = nullptr;
     bool has_dropped_ = false;
-    lowlevel::wait_node* served_ = nullptr;
 };
 
 }  // namespace covey::detail

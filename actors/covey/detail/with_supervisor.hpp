@@ -29,6 +29,7 @@ class [[nodiscard]] slot_wait final : public lowlevel::wait_operation {
     [[nodiscard]] bool is_over_locked() const noexcept;
 
  private:
+    [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept override;
     void lock() noexcept override;
     void unlock() noexcept override;
     bool try_now() override;

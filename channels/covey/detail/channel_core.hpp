@@ -73,7 +73,8 @@ class endpoint : public lowlevel::reference_count {
     enum class home : bool { in_channel, own };
 
     endpoint(channel_core& core, side which, home where) noexcept
-        : side_(which), home_(where), core_(core) {}
+        : core_(reinterpret_cast<std::uintptr_t>(&core) | (which == side::receive ? receives : 0U) |
+                (where == home::own ? is_own : 0U)) {}
     endpoint(const endpoint&) = delete;
     endpoint& operator=(const endpoint&) = delete;
 
@@ -81,8 +82,12 @@ class endpoint : public lowlevel::reference_count {
         if (remove_reference()) destroy();
     }
 
-    [[nodiscard]] channel_core& core() const noexcept { return core_; }
-    [[nodiscard]] side which() const noexcept { return side_; }
+    [[nodiscard]] channel_core& core() const noexcept {
+        return *reinterpret_cast<channel_core*>(core_ & ~(receives | is_own));
+    }
+    [[nodiscard]] side which() const noexcept {
+        return (core_ & receives) != 0 ? side::receive : side::send;
+    }
 
  private:
     friend class channel_core;
@@ -90,11 +95,14 @@ class endpoint : public lowlevel::reference_count {
     ~endpoint() = default;
     void destroy() noexcept;
 
-    const side side_;
-    const home home_;
-    bool closed_ = false;        // guarded by the channel's lock, like the next one
-    std::uint32_t waiting_ = 0;  // operations that wait through this end
-    channel_core& core_;
+    // What never changes: an address, and in its lowest bits what kind of end this is.
+    static constexpr std::uintptr_t receives = 1;
+    static constexpr std::uintptr_t is_own = 2;
+
+    // Guarded by the channel's lock, both.
+    std::uint32_t closed_ : 1 = 0;
+    std::uint32_t waiting_ : 31 = 0;  // operations that wait through this end
+    const std::uintptr_t core_;
 };
 
 // Keeps an endpoint, and so its channel, but doesn't keep it open.
@@ -175,8 +183,8 @@ class channel_operation : public lowlevel::wait_operation {
  protected:
     friend class lowlevel::wait_operation;
 
-    channel_operation(const lowlevel::wait_traits& traits, endpoint& used) noexcept
-        : channel_operation(traits, used, lowlevel::this_turn()) {}
+    explicit channel_operation(endpoint& used) noexcept
+        : channel_operation(used, lowlevel::this_turn()) {}
     channel_operation(channel_operation&& other) noexcept;
     ~channel_operation() override {
         if (is_fresh() || node().holds_through) let_go();
@@ -195,7 +203,6 @@ class channel_operation : public lowlevel::wait_operation {
     [[nodiscard]] bool start_as_usual(Operation& operation);
     void lock() noexcept final;
     void unlock() noexcept final;  // and wakes whom the operation has served
-    static constexpr bool is_interruptible() noexcept { return true; }
 
     void tell(lowlevel::wait_report& report) const final;
 
@@ -205,12 +212,8 @@ class channel_operation : public lowlevel::wait_operation {
     // For one that uses its end after a value has come.
     void count_before_start() noexcept;
 
-    lowlevel::wait_node* served_;  // once the lock is held
-
  private:
-    channel_operation(const lowlevel::wait_traits& traits, endpoint& used,
-                      lowlevel::turn* now) noexcept
-        : wait_operation(traits) {
+    channel_operation(endpoint& used, lowlevel::turn* now) noexcept {
         node().through = &used;
         if (now != nullptr) [[likely]]
             now->owe(used);
@@ -245,8 +248,7 @@ class send_operation_base : public channel_operation {
     }
 
  protected:
-    explicit send_operation_base(endpoint& used) noexcept
-        : channel_operation(waits_to_send, used) {}
+    explicit send_operation_base(endpoint& used) noexcept : channel_operation(used) {}
     send_operation_base(send_operation_base&& other) noexcept = default;
 
     [[nodiscard]] bool await_ready();
@@ -261,6 +263,9 @@ class send_operation_base : public channel_operation {
     friend class channel_operation;
     friend class lowlevel::wait_operation;
 
+    [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept final {
+        return waits_to_send;
+    }
     [[nodiscard]] bool try_word(channel_core& channel, endpoint& end) noexcept;
     bool try_now() final;
     void link() noexcept final;
@@ -273,8 +278,7 @@ class send_operation_base : public channel_operation {
 
 class receive_operation_base : public channel_operation {
  protected:
-    explicit receive_operation_base(endpoint& used) noexcept
-        : channel_operation(waits_to_receive, used) {}
+    explicit receive_operation_base(endpoint& used) noexcept : channel_operation(used) {}
     receive_operation_base(receive_operation_base&& other) noexcept = default;
 
     [[nodiscard]] bool await_ready();
@@ -292,6 +296,9 @@ class receive_operation_base : public channel_operation {
     friend class channel_operation;
     friend class lowlevel::wait_operation;
 
+    [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept final {
+        return waits_to_receive;
+    }
     [[noreturn]] void throw_closed_end() const;
     [[nodiscard]] bool try_word(channel_core& channel, endpoint& end) noexcept;
     bool try_now() final;

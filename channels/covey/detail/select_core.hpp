@@ -49,7 +49,9 @@ class select_core : public lowlevel::wait_operation {
  protected:
     explicit select_core(std::size_t cases) noexcept;
     select_core(select_core&& other) noexcept
-        : wait_operation(std::move(other)), has_begun_(std::exchange(other.has_begun_, true)) {}
+        : wait_operation(std::move(other)),
+          traits_(other.traits_),
+          has_begun_(std::exchange(other.has_begun_, true)) {}
     ~select_core() = default;
 
     // Where the value comes to that is received, or pushed out of a buffer: it is one at most. The
@@ -78,6 +80,7 @@ class select_core : public lowlevel::wait_operation {
         std::size_t number = nothing;
     };
 
+    [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept final { return *traits_; }
     void lock() noexcept final;
     void unlock() noexcept final;
     bool try_now() final;
@@ -94,6 +97,7 @@ class select_core : public lowlevel::wait_operation {
     void find_winner() noexcept;
     void leave_losers() noexcept;
 
+    const lowlevel::wait_traits* traits_;
     select_arm* first_ = nullptr;  // in the order of the cases
     select_arm* last_ = nullptr;
     std::size_t arms_ = 0;
@@ -105,9 +109,8 @@ class select_core : public lowlevel::wait_operation {
     std::size_t otherwise_ = nothing;
 
     std::size_t chosen_ = nothing;
-    select_arm* winner_ = nullptr;           // null: the case chosen has no channel
-    lowlevel::wait_node* served_ = nullptr;  // whose wait it has ended, to be woken
-    bool has_dropped_ = false;               // the place holds a value that nobody gets
+    select_arm* winner_ = nullptr;  // null: the case chosen has no channel
+    bool has_dropped_ = false;      // the place holds a value that nobody gets
     bool has_waited_ = false;
     bool has_begun_ = false;
 };

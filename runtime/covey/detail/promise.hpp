@@ -95,7 +95,6 @@ struct final_awaiter {
 
 class promise_base {
  public:
-    frame_owner* to = nullptr;   // set when the frame is started
     std::source_location place;  // where the frame awaits; before that, the function itself
 
     promise_base() noexcept = default;
@@ -104,19 +103,29 @@ class promise_base {
 
     std::suspend_always initial_suspend() const noexcept { return {}; }
     final_awaiter final_suspend() const noexcept { return {}; }
-    void unhandled_exception() noexcept { to->error = std::current_exception(); }
+    void unhandled_exception() noexcept { owner().error = std::current_exception(); }
+
+    // Who made it run; null before. Whoever takes over from an owner gets that one back.
+    [[nodiscard]] frame_owner& owner() const noexcept {
+        return *reinterpret_cast<frame_owner*>(owner_ & ~is_internal);
+    }
+    frame_owner* set_owner(frame_owner& next) noexcept {
+        auto* const before = reinterpret_cast<frame_owner*>(owner_ & ~is_internal);
+        owner_ = reinterpret_cast<std::uintptr_t>(&next) | (owner_ & is_internal);
+        return before;
+    }
 
     // A coroutine of covey's own says so first: what it awaits is shown at its caller's place.
     std::suspend_never await_transform(stands_for_its_caller) noexcept {
-        is_internal_ = true;
-        if (const promise_base* caller = to->parent_frame()) place = caller->place;
+        owner_ |= is_internal;
+        if (const promise_base* caller = owner().parent_frame()) place = caller->place;
         return {};
     }
     template <class A>
     A&& await_transform(A&& awaited,
                         std::source_location where = std::source_location::current()) noexcept {
         check_awaitable<A>();
-        if (!is_internal_) place = where;
+        if ((owner_ & is_internal) == 0) place = where;
         return static_cast<A&&>(awaited);
     }
 
@@ -127,7 +136,10 @@ class promise_base {
     ~promise_base() = default;
 
  private:
-    bool is_internal_ = false;
+    // In the lowest bit of the owner's address: shown at its caller's place.
+    static constexpr std::uintptr_t is_internal = 1;
+
+    std::uintptr_t owner_ = 0;
 };
 
 template <class T>

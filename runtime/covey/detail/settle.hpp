@@ -75,10 +75,10 @@ struct block_place : continuation {
         kind = owner_kind::in_place;
         child = frame;
         parent = &frame.promise();
-        owner_ = std::exchange(parent->to, this);
+        owner_ = parent->set_owner(*this);
     }
     void step_out() noexcept {
-        parent->to = owner_;
+        parent->set_owner(*owner_);
         child = nullptr;
     }
 

@@ -19,6 +19,7 @@ class [[nodiscard]] children_wait final : public lowlevel::wait_operation {
 
  private:
     friend class lowlevel::wait_operation;
+    [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept override;
     void lock() noexcept override;
     void unlock() noexcept override;
     bool try_now() override;

@@ -43,6 +43,7 @@ class [[nodiscard]] alarm::ring_wait final : public wait_operation, private deta
     friend class alarm;
     ring_wait(alarm& waited_for, time_point when, cancel_scope* asked) noexcept;
 
+    [[nodiscard]] const wait_traits& traits() const noexcept override;
     void lock() noexcept override;
     void unlock() noexcept override;
     bool try_now() override;

@@ -4,6 +4,7 @@
 #include <covey/lowlevel/assert.hpp>
 
 #include <cstddef>
+#include <utility>
 
 namespace covey::lowlevel {
 
@@ -27,21 +28,37 @@ struct list_hook {
 template <class T, class Hook = list_hook>
 class intrusive_list {
  public:
-    intrusive_list() noexcept { head_.previous = head_.next = &head_; }
+    intrusive_list() noexcept = default;
     intrusive_list(const intrusive_list&) = delete;
     intrusive_list& operator=(const intrusive_list&) = delete;
     ~intrusive_list() { COVEY_ASSERT(empty(), "an intrusive_list ends with nodes still in it"); }
 
-    [[nodiscard]] bool empty() const noexcept { return head_.next == &head_; }
-    [[nodiscard]] T* front() const noexcept { return empty() ? nullptr : to_object(head_.next); }
-    [[nodiscard]] T* back() const noexcept { return empty() ? nullptr : to_object(head_.previous); }
+    [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
+    [[nodiscard]] T* front() const noexcept { return empty() ? nullptr : to_object(first_); }
+    [[nodiscard]] T* back() const noexcept {
+        return empty() ? nullptr : to_object(first_->previous);
+    }
     [[nodiscard]] T* after(const T& node) const noexcept {
         list_hook* next = static_cast<const Hook&>(node).next;
-        return next == &head_ ? nullptr : to_object(next);
+        return next == first_ ? nullptr : to_object(next);
     }
 
-    void push_back(T& node) noexcept { link_before(head_, node); }
-    void push_front(T& node) noexcept { link_before(*head_.next, node); }
+    void push_back(T& node) noexcept {
+        list_hook& hook = static_cast<Hook&>(node);
+        COVEY_ASSERT(!hook.is_linked(), "a node enters a second list");
+        if (empty()) {
+            first_ = hook.previous = hook.next = &hook;
+            return;
+        }
+        list_hook& last = *first_->previous;
+        hook.previous = &last;
+        hook.next = first_;
+        last.next = first_->previous = &hook;
+    }
+    void push_front(T& node) noexcept {
+        push_back(node);
+        first_ = &static_cast<Hook&>(node);
+    }
 
     T* pop_front() noexcept {
         T* node = front();
@@ -52,6 +69,7 @@ class intrusive_list {
     void remove(T& node) noexcept {
         list_hook& hook = static_cast<Hook&>(node);
         COVEY_ASSERT(hook.is_linked(), "a node leaves a list that it is not in");
+        if (first_ == &hook) first_ = hook.next == &hook ? nullptr : hook.next;
         hook.previous->next = hook.next;
         hook.next->previous = hook.previous;
         hook.previous = hook.next = nullptr;
@@ -59,14 +77,17 @@ class intrusive_list {
 
     // Moves every node of `other` to the end of this list, in order. O(1).
     void splice_back(intrusive_list& other) noexcept {
-        if (other.empty()) return;
-        list_hook* first = other.head_.next;
-        list_hook* last = other.head_.previous;
-        first->previous = head_.previous;
-        head_.previous->next = first;
-        last->next = &head_;
-        head_.previous = last;
-        other.head_.previous = other.head_.next = &other.head_;
+        list_hook* const added = std::exchange(other.first_, nullptr);
+        if (added == nullptr) return;
+        if (empty()) {
+            first_ = added;
+            return;
+        }
+        list_hook* const last = added->previous;
+        added->previous = first_->previous;
+        first_->previous->next = added;
+        last->next = first_;
+        first_->previous = last;
     }
 
  private:
@@ -74,16 +95,7 @@ class intrusive_list {
         return static_cast<T*>(static_cast<Hook*>(hook));
     }
 
-    static void link_before(list_hook& place, T& node) noexcept {
-        list_hook& hook = static_cast<Hook&>(node);
-        COVEY_ASSERT(!hook.is_linked(), "a node enters a second list");
-        hook.previous = place.previous;
-        hook.next = &place;
-        place.previous->next = &hook;
-        place.previous = &hook;
-    }
-
-    list_hook head_;  // a ring: its own neighbour when the list is empty
+    list_hook* first_ = nullptr;  // of a ring
 };
 
 }  // namespace covey::lowlevel

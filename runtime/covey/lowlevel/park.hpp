@@ -32,6 +32,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace covey::detail {
 class promise_base;
@@ -53,10 +54,13 @@ class wait_word {
         return word_.compare_exchange(expected, address(operation) | armed, order::acq_rel,
                                       order::acquire);
     }
-    // Completer: true: the wait is over and the caller owes the task a result and a wake-up.
-    [[nodiscard]] bool complete(wait_operation& operation) noexcept {
-        std::uintptr_t expected = address(operation) | armed;
-        return word_.compare_exchange(expected, 0, order::acq_rel, order::acquire);
+    // Completer, of a wait whose node it has found in a list: true: the wait is over and the caller
+    // owes the task a result and a wake-up. No need to say which wait: whose node stands in a list
+    // waits for that, or has not gone on since.
+    [[nodiscard]] bool complete() noexcept {
+        std::uintptr_t expected = word_.load(order::relaxed);
+        return is_waiting(expected) &&
+               word_.compare_exchange(expected, 0, order::acq_rel, order::acquire);
     }
     // Canceller: true: a wait was claimed and the caller has to schedule the task.
     [[nodiscard]] bool cancel() noexcept {
@@ -76,9 +80,9 @@ class wait_word {
     [[nodiscard]] bool is_cancelled() const noexcept {
         return (word_.load(order::acquire) & cancelled) != 0;
     }
-    // Whether this operation still waits, neither completed nor cancelled.
-    [[nodiscard]] bool waits_for(const wait_operation& operation) const noexcept {
-        return word_.load(order::acquire) == (address(operation) | armed);
+    // Whether it still waits, neither completed nor cancelled.
+    [[nodiscard]] bool is_waiting() const noexcept {
+        return is_waiting(word_.load(order::acquire));
     }
     // Worker: the operation that a cancellation claimed, or null.
     [[nodiscard]] wait_operation* claimed() const noexcept {
@@ -91,6 +95,9 @@ class wait_word {
     static constexpr std::uintptr_t armed = 1;
     static constexpr std::uintptr_t cancelled = 2;
 
+    static bool is_waiting(std::uintptr_t word) noexcept {
+        return (word & (armed | cancelled)) == armed;
+    }
     static std::uintptr_t address(const wait_operation& operation) noexcept {
         return reinterpret_cast<std::uintptr_t>(&operation);
     }
@@ -193,20 +200,33 @@ class wait_node : public list_hook {
 
     // Written before the node enters a list: an operation that needn't wait doesn't pay for them.
     waiter* who;
-    wait_operation* operation;  // what the word is armed with: the node's own, or a select
-    void* through;              // the handle that was used, where handles matter
-    void* slot;                 // where a value is put or found, if one is
+    void* through;  // the handle that was used, where handles matter
+    void* slot;     // where a value is put or found, if one is
 
     wait_result result = wait_result::done;
     bool holds_through = false;  // counted for this node, and its owner lets go of it
+    bool is_cancellable = true;  // and so the word is armed
 
     // Completer, holding the lock, node unlinked: true when this wait is now over.
-    [[nodiscard]] bool claim() noexcept;
+    [[nodiscard]] bool claim() noexcept { return !is_cancellable || who->word.complete(); }
+    // Whether it is neither completed nor cancelled. Likewise; the node may be linked.
+    [[nodiscard]] bool is_waiting() const noexcept {
+        return !is_cancellable || who->word.is_waiting();
+    }
     // Completer, with no lock held, after claim() and storing the result: lets the waiter go on.
     // The node is gone with it.
     void wake() noexcept;
     // Owner, holding the lock: out of the list, unless a completer took it out before.
-    void leave(wait_list& list) noexcept;
+    void leave(wait_list& list) noexcept {
+        if (is_linked()) list.remove(*this);
+    }
+
+    // Owner, while it stands in no list: whose wait its operation has ended, to be woken when no
+    // lock is held.
+    void keep_served(wait_node* served) noexcept { previous = served; }
+    [[nodiscard]] wait_node* take_served() noexcept {
+        return is_linked() ? nullptr : static_cast<wait_node*>(std::exchange(previous, nullptr));
+    }
 };
 
 // How many in a list still wait: a cancelled waiter may stand in it until its worker has taken it
@@ -267,13 +287,17 @@ class wait_operation : private wait_node {
     // What it waits for, while it does.
     virtual void tell(wait_report& report) const { static_cast<void>(report); }
 
-    [[nodiscard]] bool is_interruptible() const noexcept { return traits_->interruptible; }
-    [[nodiscard]] const wait_traits& traits() const noexcept { return *traits_; }
+    [[nodiscard]] virtual const wait_traits& traits() const noexcept = 0;
+
+    // Of a node that an operation of its own stands in a list with, not one of the many of a
+    // select.
+    [[nodiscard]] static wait_operation& of(wait_node& node) noexcept {
+        return static_cast<wait_operation&>(node);
+    }
 
  protected:
-    explicit wait_operation(const wait_traits& traits) noexcept : traits_(&traits) {}
-    wait_operation(wait_operation&& other) noexcept
-        : wait_node(), step_(other.step_), traits_(other.traits_) {
+    wait_operation() noexcept = default;
+    wait_operation(wait_operation&& other) noexcept : wait_node(), step_(other.step_) {
         COVEY_ASSERT(!other.is_linked(), "an operation is moved while it waits");
         other.step_ = step::moved;
     }
@@ -326,8 +350,7 @@ class wait_operation : private wait_node {
     [[nodiscard]] bool decided(turn& now) noexcept;
     void suspend(detail::promise_base& frame) noexcept;
 
-    step step_ = step::fresh;  // first: it fits behind the node's last byte
-    const wait_traits* traits_;
+    step step_ = step::fresh;  // fits behind the node's last byte
 };
 
 template <class Steps>
@@ -343,7 +366,7 @@ bool wait_operation::start(Steps& steps) {
 
 template <class Steps>
 bool wait_operation::start_locked(Steps& steps, turn& now) {
-    const bool interruptible = steps.is_interruptible();
+    const bool interruptible = steps.traits().interruptible;
     if (interruptible) now.note_checkpoint(seen_cancel_point);
     // Under the lock: whatever is offered after a cancel() has returned comes through this lock
     // too, so it can't be taken by a task that looked before that.
@@ -361,7 +384,7 @@ bool wait_operation::start_locked(Steps& steps, turn& now) {
         throw;
     }
     who = now.who;
-    operation = this;
+    is_cancellable = interruptible;
     steps.link();
     if (interruptible && !who->word.arm(*this)) {
         steps.unlink();
@@ -382,14 +405,6 @@ inline bool wait_operation::decided(turn& now) noexcept {
     }
     step_ = step::yield;
     return false;
-}
-
-inline bool wait_node::claim() noexcept {
-    return !operation->is_interruptible() || who->word.complete(*operation);
-}
-
-inline void wait_node::leave(wait_list& list) noexcept {
-    if (is_linked()) list.remove(*this);
 }
 
 // For calls that block a thread: throws would_deadlock_error on a worker, whose own tasks would

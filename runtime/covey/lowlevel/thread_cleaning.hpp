@@ -25,6 +25,7 @@ class [[nodiscard]] clean_workers final : public wait_operation {
     void await_resume() const noexcept {}
 
  private:
+    [[nodiscard]] const wait_traits& traits() const noexcept override;
     void lock() noexcept override;
     void unlock() noexcept override;
     bool try_now() override;

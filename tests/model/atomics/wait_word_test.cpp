@@ -29,9 +29,10 @@ constexpr wait_traits waits{"wait"};
 // The steps are the test's: only its address is used.
 class operation final : public wait_operation {
  public:
-    operation() noexcept : wait_operation(waits) {}
+    operation() noexcept = default;
 
  private:
+    [[nodiscard]] const wait_traits& traits() const noexcept override { return waits; }
     void lock() noexcept override {}
     void unlock() noexcept override {}
     bool try_now() override { return false; }
@@ -50,7 +51,6 @@ class party final : public waiter {
             const locked held(lock);
             if (word.is_cancelled()) return false;
             node_.who = this;
-            node_.operation = &operation_;
             node_.slot = nullptr;
             waiting.push_back(node_);
             if (!word.arm(operation_)) {
