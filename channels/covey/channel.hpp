@@ -123,7 +123,8 @@ inline constexpr unbounded_t unbounded{};
 // Makes a channel of at most `capacity` buffered values; 0: a rendezvous, where a send waits for
 // its receiver. Gives the two ends: `auto [tx, rx] = covey::open_memory_channel<int>(8);`. If in
 // doubt, choose 0. Throws std::invalid_argument for a negative or absurd capacity. The place of the
-// call names the channel in errors and in the task tree. (M1-M5)
+// call names the channel in errors and in the task tree. No buffer holds more than 2^32 - 1 values:
+// sending one more throws std::bad_alloc. (M1-M5)
 template <class T, std::integral I>
 std::pair<send_channel<T>, receive_channel<T>> open_memory_channel(
     I capacity, std::source_location place = std::source_location::current());
