@@ -40,7 +40,20 @@ class incarnation::next_message final : public lowlevel::wait_operation {
     using covey_result = bool;
     explicit next_message(incarnation& life) noexcept : life_(life) {}
 
-    [[nodiscard]] bool await_ready() { return start(*this); }
+    // First what nearly always happens, without the steps of one that may wait. Not part of work():
+    // see turn_of_thread.
+    [[nodiscard, gnu::noinline]] bool await_ready() {
+        lowlevel::turn* const now = lowlevel::turn_of_thread;
+        const bool is_usual = now != nullptr && is_usual_start(*now) && now->owed == nullptr;
+        if (!is_usual || !box().lock().try_lock()) [[unlikely]]
+            return start(*this);
+        begin_as_usual();
+        if (now->who->word.is_cancelled() || !box().receive_as_usual_locked(life_.current_))
+            return start_locked(*this, *now);
+        box().lock().unlock();
+        --now->budget;
+        return true;
+    }
     [[nodiscard]] bool await_resume() const noexcept {
         return node().result == lowlevel::wait_result::done;
     }

@@ -119,6 +119,10 @@ void operation_target::begin(lowlevel::turn& now) noexcept {
     now.pay();
 }
 
+bool operation_target::is_owed_by(const lowlevel::turn& now) const noexcept {
+    return state_ == state::owed && now.owed == cell_;
+}
+
 void operation_target::keep() noexcept {
     if (state_ != state::kept_by_maker) return;
     cell_->add_reference();
@@ -137,12 +141,30 @@ void cell_ref::count_operations() noexcept {
 
 post_operation::post_operation(const cell_ref& target) noexcept : target_(target) {}
 
+// First what nearly always happens, without the steps of one that may wait.
 bool post_operation::await_ready(envelope& message) {
     target_->stamp(message);
+    lowlevel::turn* const now = lowlevel::turn_of_thread;
+    if (now == nullptr || !is_usual_start(*now) || !target_.is_owed_by(*now)) [[unlikely]]
+        return await_ready_in_full(message, nullptr);
+    mailbox& box = target_->box();
+    if (!box.lock().try_lock()) [[unlikely]]
+        return await_ready_in_full(message, nullptr);
+    target_.begin_owed(*now);
+    begin_as_usual();
+    if (now->who->word.is_cancelled() || !box.post_as_usual_locked(message)) [[unlikely]]
+        return await_ready_in_full(message, now);
+    box.lock().unlock();
+    --now->budget;
+    return true;
+}
+
+// With the lock held, if it has begun in that turn.
+bool post_operation::await_ready_in_full(envelope& message, lowlevel::turn* locked_in) {
     dropped_envelope dropped;
     node().slot = &message;
     room_for_dropped_ = dropped.place();
-    const bool ready = start(*this);
+    const bool ready = locked_in == nullptr ? start(*this) : start_locked(*this, *locked_in);
     if (has_dropped_) dropped.discard();
     return ready;
 }

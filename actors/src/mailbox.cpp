@@ -22,8 +22,6 @@ namespace {
 constexpr std::size_t first_slots = 8;
 constexpr std::size_t most_slots =
     (std::size_t{1} << 47) / sizeof(envelope);  // of an address space
-constexpr std::size_t slots_to_keep =
-    (std::size_t{1} << 20) / sizeof(envelope);  // in an empty ring
 
 // From its sender, or from the overflow of another message: what comes that far is accounted for.
 void take_in(void* to, envelope& message) noexcept {
@@ -76,6 +74,15 @@ mailbox::posted mailbox::post_locked(posting& what) {
     if (!has_room()) return overflow_locked(what);
     push(what.message);
     return posted::yes;
+}
+
+bool mailbox::post_as_usual_locked(envelope& message) noexcept {
+    const bool is_usual = receiver_ == nullptr && has_room() && count_ != slots_ && !is_closed_;
+    if (!is_usual) [[unlikely]]
+        return false;
+    take_in(&at(count_), message);
+    peak_ = std::max(peak_, ++count_);
+    return true;
 }
 
 bool mailbox::force_locked(posting& what) {

@@ -46,6 +46,9 @@ class mailbox {
         lowlevel::wait_node* served = nullptr;  // to be woken
     };
     [[nodiscard]] posted post_locked(posting& what);
+    // What nearly always happens: it is open, nobody waits, and there is a free slot. False:
+    // nothing was done.
+    [[nodiscard]] bool post_as_usual_locked(envelope& message) noexcept;
     // Beyond capacity and overflow policy. False: closed.
     [[nodiscard]] bool force_locked(posting& what);
     // A sender waits for room from here on, its message in the node's slot.
@@ -57,6 +60,15 @@ class mailbox {
     // ---- Receiving, with the lock held, to an envelope that is empty.
     enum class received { yes, nothing, over };  // over: asked to stop, or nothing will come
     [[nodiscard]] received receive_locked(envelope& place, lowlevel::wait_node*& served) noexcept;
+    // Likewise: something is queued, no sender waits, and a ring that is empty then may stay.
+    [[nodiscard]] bool receive_as_usual_locked(envelope& place) noexcept {
+        const bool is_usual =
+            count_ != 0 && may_receive_ && senders_.empty() && slots_ <= slots_to_keep;
+        if (!is_usual) [[unlikely]]
+            return false;
+        pop(&place);
+        return true;
+    }
     // The receiver waits from here on, or no longer. In its slot is the place for the message.
     void set_receiver_locked(lowlevel::wait_node* receiver) noexcept { receiver_ = receiver; }
 
@@ -79,6 +91,9 @@ class mailbox {
     [[nodiscard]] channel_statistics statistics() const noexcept;
 
  private:
+    static constexpr std::size_t slots_to_keep =  // in an empty ring
+        (std::size_t{1} << 20) / sizeof(envelope);
+
     [[nodiscard]] envelope& at(std::size_t index) const noexcept {
         const std::size_t place = first_ + index;
         return ring_[place < slots_ ? place : place - slots_];

@@ -101,6 +101,12 @@ class operation_target {
     }
 
     void begin(lowlevel::turn& now) noexcept;
+    // The same for one that the turn owes, and nothing else.
+    [[nodiscard]] bool is_owed_by(const lowlevel::turn& now) const noexcept;
+    void begin_owed(lowlevel::turn& now) noexcept {
+        now.owed = nullptr;
+        state_ = state::kept_by_maker;
+    }
     void keep() noexcept;  // once it has begun
 
     [[nodiscard]] actor_cell& operator*() const noexcept { return *cell_; }
@@ -144,6 +150,7 @@ class post_operation : public lowlevel::wait_operation {
     bool try_now() final;
     void link() noexcept final;
     void unlink() noexcept final;
+    [[nodiscard]] bool await_ready_in_full(envelope& message, lowlevel::turn* locked_in);
     void end_unposted(lowlevel::wait_result how) noexcept;
     [[noreturn]] void throw_not_posted() const;
 
