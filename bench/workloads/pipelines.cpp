@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Values that go through channels: w1, w2, w2_64, w3, w4, w7.
+// Values that go through channels: w1, w2, w2_64, w3, w4, w4_batches, w7.
 
 #include "measure.hpp"
 
@@ -8,7 +8,9 @@
 #include <covey/join_handle.hpp>
 #include <covey/nursery.hpp>
 
+#include <algorithm>
 #include <cstddef>
+#include <numeric>
 #include <vector>
 
 namespace workloads {
@@ -123,6 +125,13 @@ struct digest {
     std::uint64_t bits = 0;  // the exclusive or, which no order changes
 };
 
+void expect_all_hashes(const digest& found, std::uint64_t count) {
+    std::uint64_t expected = 0;
+    for (std::uint64_t i = 0; i < count; ++i) expected ^= hash(i);
+    expect_equal("hashes that arrived", found.count, count);
+    expect_equal("all hashes combined", found.bits, expected);
+}
+
 covey::task<digest> combine(numbers_in rx) {
     digest result;
     while (const auto value = co_await rx.next()) {
@@ -151,10 +160,58 @@ covey::task<figures> shared_work(scale size) {
         });
     const double taken = watch.nanoseconds_per(count);
 
-    std::uint64_t expected = 0;
-    for (std::uint64_t i = 0; i < count; ++i) expected ^= hash(i);
-    expect_equal("hashes that arrived", found.count, count);
-    expect_equal("all hashes combined", found.bits, expected);
+    expect_all_hashes(found, count);
+    co_return figures{{"ns", taken}};
+}
+
+namespace {
+
+using batch = std::vector<std::uint64_t>;
+
+covey::task<> produce_batches(covey::send_channel<batch> tx, std::uint64_t count) {
+    constexpr std::uint64_t in_batch = 256;
+    for (std::uint64_t first = 0; first < count; first += in_batch) {
+        batch numbers(std::min(in_batch, count - first));
+        std::iota(numbers.begin(), numbers.end(), first);
+        co_await tx.send(std::move(numbers));
+    }
+}
+
+covey::task<> hash_batches(covey::receive_channel<batch> rx, covey::send_channel<batch> tx) {
+    while (auto numbers = co_await rx.next()) {
+        for (std::uint64_t& each : *numbers) each = hash(each);
+        co_await tx.send(std::move(*numbers));
+    }
+}
+
+covey::task<digest> combine_batches(covey::receive_channel<batch> rx) {
+    digest result;
+    while (const auto hashes = co_await rx.next()) {
+        result.count += hashes->size();
+        for (const std::uint64_t each : *hashes) result.bits ^= each;
+    }
+    co_return result;
+}
+
+}  // namespace
+
+covey::task<figures> shared_batches(scale size) {
+    const std::uint64_t count = choose(size, 3'000'000, 2'000);
+    auto [source_tx, source_rx] = covey::open_memory_channel<batch>(64);
+    auto [sink_tx, sink_rx] = covey::open_memory_channel<batch>(64);
+    const stopwatch watch;
+    const digest found =
+        co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<digest> {
+            nursery.start_soon(produce_batches, std::move(source_tx), count);
+            for (int i = 0; i < 4; ++i)
+                nursery.start_soon(hash_batches, source_rx.clone(), sink_tx.clone());
+            source_rx.close();
+            sink_tx.close();
+            const digest result = co_await combine_batches(std::move(sink_rx));
+            co_return result;
+        });
+    const double taken = watch.nanoseconds_per(count);
+    expect_all_hashes(found, count);
     co_return figures{{"ns", taken}};
 }
 

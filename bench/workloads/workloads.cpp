@@ -15,6 +15,7 @@ constexpr std::array table{
     workload{"w2_64", "1 producer, 1 consumer, capacity 64", one_to_one_64},
     workload{"w3", "4 producers, 4 consumers, clones of one channel of 1024", many_to_many},
     workload{"w4", "source, 4 workers that hash, sink; channels of 64", shared_work},
+    workload{"w4_batches", "the same in batches of 256", shared_batches},
     workload{"w5", "1,000,000 trivial children of one nursery", many_children},
     workload{"w5b", "1,000,000 trivial children, each awaited before the next", one_by_one},
     workload{"w6", "a 10-ary tree of 1,111,111 tasks, summed up", skynet},

@@ -59,12 +59,13 @@ inline void expect_equal(std::string_view what, std::uint64_t found, std::uint64
 }
 
 // pipelines.cpp: values that go through channels
-covey::task<figures> round_trips(scale size);    // w1
-covey::task<figures> one_to_one(scale size);     // w2
-covey::task<figures> one_to_one_64(scale size);  // w2_64
-covey::task<figures> many_to_many(scale size);   // w3
-covey::task<figures> shared_work(scale size);    // w4
-covey::task<figures> ring_of_tasks(scale size);  // w7
+covey::task<figures> round_trips(scale size);     // w1
+covey::task<figures> one_to_one(scale size);      // w2
+covey::task<figures> one_to_one_64(scale size);   // w2_64
+covey::task<figures> many_to_many(scale size);    // w3
+covey::task<figures> shared_work(scale size);     // w4
+covey::task<figures> shared_batches(scale size);  // w4_batches
+covey::task<figures> ring_of_tasks(scale size);   // w7
 // spawning.cpp: tasks that come and go
 covey::task<figures> many_children(scale size);  // w5
 covey::task<figures> one_by_one(scale size);     // w5b

@@ -98,6 +98,12 @@ TEST_CASE("w3_mt: four consumers get all numbers") { finds_its_results_mt("w3", 
 
 TEST_CASE("w4: the sink gets all hashes") { finds_its_results("w4", per_operation); }
 TEST_CASE("w4_mt: the sink gets all hashes") { finds_its_results_mt("w4", per_operation); }
+TEST_CASE("w4_batches: the sink gets all hashes") {
+    finds_its_results("w4_batches", per_operation);
+}
+TEST_CASE("w4_batches_mt: the sink gets all hashes") {
+    finds_its_results_mt("w4_batches", per_operation);
+}
 
 TEST_CASE("w5: all children run") { finds_its_results("w5", per_operation); }
 TEST_CASE("w5_mt: all children run") { finds_its_results_mt("w5", per_operation); }
