@@ -40,20 +40,8 @@ class incarnation::next_message final : public lowlevel::wait_operation {
     using covey_result = bool;
     explicit next_message(incarnation& life) noexcept : life_(life) {}
 
-    // First what nearly always happens, without the steps of one that may wait. Not part of work():
-    // see turn_of_thread.
-    [[nodiscard, gnu::noinline]] bool await_ready() {
-        lowlevel::turn* const now = lowlevel::turn_of_thread;
-        const bool is_usual = now != nullptr && is_usual_start(*now) && now->owed == nullptr;
-        if (!is_usual || !box().lock().try_lock()) [[unlikely]]
-            return start(*this);
-        begin_as_usual();
-        if (now->who->word.is_cancelled() || !box().receive_as_usual_locked(life_.current_))
-            return start_locked(*this, *now);
-        box().lock().unlock();
-        --now->budget;
-        return true;
-    }
+    // Not part of work(): see turn_of_thread.
+    [[nodiscard, gnu::noinline]] bool await_ready() { return start_as_usual(*this); }
     [[nodiscard]] bool await_resume() const noexcept {
         return node().result == lowlevel::wait_result::done;
     }
@@ -62,6 +50,14 @@ class incarnation::next_message final : public lowlevel::wait_operation {
     friend class lowlevel::wait_operation;
     [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept override {
         return waits_for_message;
+    }
+    [[nodiscard]] lowlevel::spin_lock& guard() const noexcept { return box().lock(); }
+    [[nodiscard]] static bool is_owed_alone(const lowlevel::turn& now) noexcept {
+        return now.owed == nullptr;
+    }
+    static void begin_owed(const lowlevel::turn&) noexcept {}
+    [[nodiscard]] bool try_usual() noexcept {
+        return box().receive_as_usual_locked(life_.current_);
     }
     void lock() noexcept override { box().lock().lock(); }
     void unlock() noexcept override {

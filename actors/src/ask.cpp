@@ -141,32 +141,20 @@ void cell_ref::count_operations() noexcept {
 
 post_operation::post_operation(const cell_ref& target) noexcept : target_(target) {}
 
-// First what nearly always happens, without the steps of one that may wait.
 bool post_operation::await_ready(envelope& message) {
     target_->stamp(message);
-    lowlevel::turn* const now = lowlevel::turn_of_thread;
-    if (now == nullptr || !is_usual_start(*now) || !target_.is_owed_by(*now)) [[unlikely]]
-        return await_ready_in_full(message, nullptr);
-    mailbox& box = target_->box();
-    if (!box.lock().try_lock()) [[unlikely]]
-        return await_ready_in_full(message, nullptr);
-    target_.begin_owed(*now);
-    begin_as_usual();
-    if (now->who->word.is_cancelled() || !box.post_as_usual_locked(message)) [[unlikely]]
-        return await_ready_in_full(message, now);
-    box.lock().unlock();
-    --now->budget;
-    return true;
-}
-
-// With the lock held, if it has begun in that turn.
-bool post_operation::await_ready_in_full(envelope& message, lowlevel::turn* locked_in) {
     dropped_envelope dropped;
     node().slot = &message;
     room_for_dropped_ = dropped.place();
-    const bool ready = locked_in == nullptr ? start(*this) : start_locked(*this, *locked_in);
+    const bool ready = start_as_usual(*this);
     if (has_dropped_) dropped.discard();
     return ready;
+}
+
+inline lowlevel::spin_lock& post_operation::guard() const noexcept { return target_->box().lock(); }
+
+bool post_operation::try_usual() noexcept {
+    return target_->box().post_as_usual_locked(*static_cast<envelope*>(node().slot));
 }
 
 const lowlevel::wait_traits& post_operation::traits() const noexcept { return waits_for_room; }

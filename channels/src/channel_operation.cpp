@@ -55,28 +55,13 @@ void channel_operation::unlock() noexcept {
     if (served != nullptr) served->wake();
 }
 
-// First what nearly always happens, in a leaf: nothing is called, so nothing is saved.
-template <class Operation>
-inline bool channel_operation::start_as_usual(Operation& self) {
-    lowlevel::turn* const now = lowlevel::turn_of_thread;
-    if (!is_usual_start(now)) [[unlikely]]
-        return start(self);
-    endpoint& end = *used();
-    channel_core& channel = end.core();
-    if (!channel.lock().try_lock()) [[unlikely]]
-        return start(self);
-    begin_as_usual(*now);
-    if (now->who->word.is_cancelled() || !self.try_word(channel, end)) [[unlikely]]
-        return start_locked(self, *now);
-    channel.lock().unlock();
-    --now->budget;
-    return true;
-}
+inline lowlevel::spin_lock& channel_operation::guard() const noexcept { return core().lock(); }
 
+// The usual case is a leaf: nothing is called, so nothing is saved.
 bool send_operation_base::await_ready() { return start_as_usual(*this); }
 
-bool send_operation_base::try_word(channel_core& channel, endpoint& end) noexcept {
-    return channel.send_word_locked(end, node().slot);
+bool send_operation_base::try_usual() noexcept {
+    return core().send_word_locked(*used(), node().slot);
 }
 
 bool send_operation_base::try_now() {
@@ -94,8 +79,8 @@ void send_operation_base::throw_not_sent() const { throw_unsent(core(), node().r
 
 bool receive_operation_base::await_ready() { return start_as_usual(*this); }
 
-bool receive_operation_base::try_word(channel_core& channel, endpoint& end) noexcept {
-    return channel.receive_word_locked(end, node().slot);
+bool receive_operation_base::try_usual() noexcept {
+    return core().receive_word_locked(*used(), node().slot);
 }
 
 bool receive_operation_base::try_now() {

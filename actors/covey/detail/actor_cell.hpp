@@ -144,13 +144,18 @@ class post_operation : public lowlevel::wait_operation {
  private:
     friend class lowlevel::wait_operation;
     void begin(lowlevel::turn& now) noexcept { target_.begin(now); }
+    [[nodiscard]] bool is_owed_alone(const lowlevel::turn& now) const noexcept {
+        return target_.is_owed_by(now);
+    }
+    void begin_owed(lowlevel::turn& now) noexcept { target_.begin_owed(now); }
+    [[nodiscard]] lowlevel::spin_lock& guard() const noexcept;
+    [[nodiscard]] bool try_usual() noexcept;
     [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept final;
     void lock() noexcept final;
     void unlock() noexcept final;  // and wakes whom the message has served
     bool try_now() final;
     void link() noexcept final;
     void unlink() noexcept final;
-    [[nodiscard]] bool await_ready_in_full(envelope& message, lowlevel::turn* locked_in);
     void end_unposted(lowlevel::wait_result how) noexcept;
     [[noreturn]] void throw_not_posted() const;
 

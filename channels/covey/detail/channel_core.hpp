@@ -198,9 +198,6 @@ class channel_operation : public lowlevel::wait_operation {
         else
             begin_counted(now);
     }
-    // In place of start(). In the source file: nobody else calls it.
-    template <class Operation>
-    [[nodiscard]] bool start_as_usual(Operation& operation);
     void lock() noexcept final;
     void unlock() noexcept final;  // and wakes whom the operation has served
 
@@ -221,15 +218,11 @@ class channel_operation : public lowlevel::wait_operation {
             count_at_once();
     }
 
-    // What it keeps is owed by this very turn, and nothing is to be noted or to yield.
-    [[nodiscard]] bool is_usual_start(const lowlevel::turn* now) const noexcept {
-        return now != nullptr && now->owed == used() && !node().holds_through &&
-               wait_operation::is_usual_start(*now);
+    [[nodiscard]] lowlevel::spin_lock& guard() const noexcept;
+    [[nodiscard]] bool is_owed_alone(const lowlevel::turn& now) const noexcept {
+        return now.owed == used() && !node().holds_through;
     }
-    void begin_as_usual(lowlevel::turn& now) noexcept {
-        now.owed = nullptr;
-        wait_operation::begin_as_usual();
-    }
+    void begin_owed(lowlevel::turn& now) noexcept { now.owed = nullptr; }
     void note_use(lowlevel::turn& now) const noexcept;
     void count_at_once() noexcept;
     void begin_counted(lowlevel::turn& now) noexcept;
@@ -266,7 +259,7 @@ class send_operation_base : public channel_operation {
     [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept final {
         return waits_to_send;
     }
-    [[nodiscard]] bool try_word(channel_core& channel, endpoint& end) noexcept;
+    [[nodiscard]] bool try_usual() noexcept;
     bool try_now() final;
     void link() noexcept final;
     void unlink() noexcept final;
@@ -300,7 +293,7 @@ class receive_operation_base : public channel_operation {
         return waits_to_receive;
     }
     [[noreturn]] void throw_closed_end() const;
-    [[nodiscard]] bool try_word(channel_core& channel, endpoint& end) noexcept;
+    [[nodiscard]] bool try_usual() noexcept;
     bool try_now() final;
     void link() noexcept final;
     void unlink() noexcept final;

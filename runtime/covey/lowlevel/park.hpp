@@ -311,13 +311,14 @@ class wait_operation : private wait_node {
     template <class Steps>
     [[nodiscard]] bool start_locked(Steps& steps, turn& now);
 
-    // Nothing but the state of the object can keep it from being over at once, without a yield.
-    [[nodiscard]] bool is_usual_start(const turn& now) const noexcept {
-        return now.who != nullptr && now.budget != 0 && now.checkpoints_seen == nullptr &&
-               step_ == step::fresh;
-    }
-    // What start() does before it locks, for such a one.
-    void begin_as_usual() noexcept { step_ = step::begun; }
+    // start() for one that is nearly always over at once: first that, without the steps of one that
+    // may wait. Besides those a subclass has
+    //   spin_lock& guard()               what lock() takes
+    //   bool is_owed_alone(turn&)        the turn owes nothing but what this one keeps, if anything
+    //   void begin_owed(turn&)           begin() for such a one
+    //   bool try_usual()                 locked; false: nothing was done. Serves nobody
+    template <class Steps>
+    [[nodiscard]] bool start_as_usual(Steps& steps);
 
     // The task has begun to await it: what the turn owes is paid before others may see the task.
     void begin(turn& now) noexcept { now.pay(); }
@@ -339,6 +340,12 @@ class wait_operation : private wait_node {
  private:
     enum class step : std::uint8_t { fresh, moved, begun, park, yield, unwind };
     class blocked_thread;
+
+    // Nothing but the state of the object can keep it from being over at once, without a yield.
+    [[nodiscard]] bool is_usual_start(const turn& now) const noexcept {
+        return now.who != nullptr && now.budget != 0 && now.checkpoints_seen == nullptr &&
+               step_ == step::fresh;
+    }
 
     [[nodiscard]] bool try_or_queue(waiter& caller, bool blocks);
     [[noreturn]] void refuse_to_start() const;
@@ -362,6 +369,23 @@ bool wait_operation::start(Steps& steps) {
     steps.begin(*now);
     steps.lock();
     return start_locked(steps, *now);
+}
+
+template <class Steps>
+bool wait_operation::start_as_usual(Steps& steps) {
+    turn* const now = turn_of_thread;
+    if (now == nullptr || !is_usual_start(*now) || !steps.is_owed_alone(*now)) [[unlikely]]
+        return start(steps);
+    auto& guard = steps.guard();
+    if (!guard.try_lock()) [[unlikely]]
+        return start(steps);
+    step_ = step::begun;
+    steps.begin_owed(*now);
+    if (now->who->word.is_cancelled() || !steps.try_usual()) [[unlikely]]
+        return start_locked(steps, *now);
+    guard.unlock();
+    --now->budget;
+    return true;
 }
 
 template <class Steps>
