@@ -31,6 +31,8 @@ constexpr microseconds sentinel_period{500};
 // How long a turn lasts when the one behind it may be taken from its worker's front.
 constexpr microseconds age_of_long_turn{200};
 
+constexpr auto no_alarm = steady::time_point::max();
+
 // A thread inside the scheduler of a run that is not its own.
 class guest {
  public:
@@ -272,20 +274,28 @@ void scheduler::park(station& own) noexcept {
     if (is_stuck) simulated()->stuck();
 }
 
-// Among the parked, one at most has an alarm that rings as early as anybody needs it.
+// Among the parked, one has an alarm that rings as early as anybody needs it. Another one looks
+// somewhat later what became of that: so nobody is woken just because a timer was due.
 void scheduler::sleep(mutex_lock& held) noexcept {
     const duration left = time_to_next_look();
-    const auto alarm = left == never ? steady::time_point::max() : steady::now() + left;
-    if (alarm >= next_alarm_) {
+    if (left <= duration::zero()) return;
+    const auto alarm = left == never ? no_alarm : steady::now() + left;
+    if (alarm < next_alarm_)
+        sleep_until(next_alarm_, alarm, held);
+    else if (next_alarm_ != no_alarm && next_alarm_ + sentinel_period < backup_alarm_)
+        sleep_until(backup_alarm_, next_alarm_ + sentinel_period, held);
+    else
         work_.wait(held);
-        return;
-    }
-    next_alarm_ = alarm;
-    if (left > duration::zero()) work_.wait_until(held, alarm);
-    if (next_alarm_ != alarm) return;
-    next_alarm_ = steady::time_point::max();
+}
+
+void scheduler::sleep_until(moment& role, moment alarm, mutex_lock& held) noexcept {
+    role = alarm;
+    work_.wait_until(held, alarm);
+    if (role != alarm) return;
+    role = no_alarm;
     // Somebody else has to look while this worker is busy.
-    if (parked_.load(order::relaxed) > 1) work_.notify_one();
+    const bool is_looked_after = backup_alarm_ != no_alarm && steady::now() >= alarm;
+    if (!is_looked_after && parked_.load(order::relaxed) > 1) work_.notify_one();
 }
 
 duration scheduler::time_to_next_look() const noexcept {

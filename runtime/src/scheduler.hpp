@@ -120,6 +120,8 @@ class scheduler {
     [[nodiscard]] station& station_of(unsigned worker) noexcept { return stations_[worker]; }
 
  private:
+    using moment = std::chrono::steady_clock::time_point;
+
     void push(station& own, task_record& task) noexcept;
     [[nodiscard]] task_record* pop(station& own) noexcept;
     [[nodiscard, gnu::noinline]] task_record* pop_in_order() noexcept;  // seeded
@@ -141,6 +143,7 @@ class scheduler {
 
     void park(station& own) noexcept;
     void sleep(lowlevel::mutex_lock& held) noexcept;
+    void sleep_until(moment& role, moment alarm, lowlevel::mutex_lock& held) noexcept;
     [[nodiscard]] duration time_to_next_look() const noexcept;
     [[nodiscard]] bool make_progress_when_idle(station& own) noexcept;
     void wake_one() noexcept;
@@ -168,9 +171,9 @@ class scheduler {
     lowlevel::wait_list idle_waiters_;
     lowlevel::wait_list cleaning_waiters_;  // by their numbers
     lowlevel::atomic<unsigned> parked_{0};  // read by anybody
-    // When a parked worker wakes by itself.
-    std::chrono::steady_clock::time_point next_alarm_ =
-        std::chrono::steady_clock::time_point::max();
+    // When a parked worker wakes by itself, and when another one does if that one is busy then.
+    moment next_alarm_ = moment::max();
+    moment backup_alarm_ = moment::max();
     unsigned clock_holds_ = 0;
     bool is_held_still_ = false;
 };

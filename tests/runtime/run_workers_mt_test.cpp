@@ -129,6 +129,27 @@ TEST_CASE("timers fire while every worker is busy with short turns", "[scheduler
     });
 }
 
+// The workers are asleep, one of them until the first time. It finds a task that doesn't come back,
+// and so does whoever wakes for the next. Without somebody else's alarm the test never ends.
+TEST_CASE("times are kept though each task that wakes keeps its worker", "[scheduler]") {
+    static constexpr int workers = 3;
+    covey::run({.workers = workers}, []() -> covey::task<> {
+        for (int round = 0; round < 20; ++round) {
+            std::atomic<int> woken{0};
+            co_await covey::with_nursery([&](covey::nursery& nursery) {
+                for (int i = 1; i <= workers; ++i)
+                    nursery.start_soon([&woken, i]() -> covey::task<> {
+                        co_await covey::sleep_for(i * 2ms);
+                        woken.fetch_add(1);
+                        while (woken.load() < workers) {
+                        }
+                    });
+            });
+            CHECK(woken.load() == workers);
+        }
+    });
+}
+
 // Tasks that wait for a channel and for a time that is far off, and then a thread of somebody else.
 TEST_CASE("3 s of idleness cost at most 1 ms of CPU time", "[scheduler]") {
     constexpr auto limit = support::is_sanitized ? 50ms : 1ms;  // its own threads are at work
