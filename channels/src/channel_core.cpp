@@ -49,7 +49,7 @@ channel_core::channel_core(const element_type& type, std::size_t capacity, overf
     : capacity_(capacity),
       place_(place),
       policy_(policy),
-      buffer_(type),
+      buffer_(type, capacity),
       first_sender_(*this, endpoint::side::send, endpoint::home::in_channel),
       first_receiver_(*this, endpoint::side::receive, endpoint::home::in_channel) {}
 
@@ -244,7 +244,7 @@ endpoint* channel_core::clone(endpoint& original) {
 
 void channel_core::close(endpoint& closing) noexcept {
     wake_list woken;
-    ring discarded(type());
+    ring discarded(type(), capacity_);
     {
         const locked held(lock_);
         if (closing.closed_) return;
@@ -255,7 +255,7 @@ void channel_core::close(endpoint& closing) noexcept {
                 end_waits_locked(receivers_, nullptr, wait_result::ended, woken);
         } else if (--open_receivers_ == 0) {
             end_waits_locked(senders_, nullptr, wait_result::broken, woken);
-            buffer_.swap(discarded);
+            discarded.take_all(buffer_);
         }
     }
     count(counted::handles, -1);

@@ -47,7 +47,7 @@ class channel_core {
     }
     [[nodiscard]] bool receive_word_locked(const endpoint& through, void* slot) noexcept {
         const bool is_usual =
-            buffer_.count() > 1 && senders_.empty() && through.closed_ == 0 && type().is_word;
+            buffer_.can_pop_word() && senders_.empty() && through.closed_ == 0 && type().is_word;
         if (!is_usual) [[unlikely]]
             return false;
         buffer_.pop_word(slot);

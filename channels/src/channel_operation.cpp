@@ -8,11 +8,6 @@
 
 namespace covey::detail {
 
-void channel_operation::count_at_once() noexcept {
-    used()->add_reference();
-    node().holds_through = true;
-}
-
 void channel_operation::note_use(lowlevel::turn& now) const noexcept {
     channel_core::note_use(now, *used());
 }

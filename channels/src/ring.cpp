@@ -11,8 +11,6 @@ namespace covey::detail {
 namespace {
 
 constexpr std::size_t first_bytes = 4096;  // the storage that a ring starts with, at most
-constexpr std::size_t bytes_to_give_back = 1
-                                           << 20;  // storage above this goes when the ring is empty
 
 unsigned char* allocate(const element_type& type, std::size_t slots) {
     return static_cast<unsigned char*>(
@@ -32,21 +30,23 @@ void ring::grow(std::size_t limit) {
     limit = std::min(limit, most);
     const std::size_t at_first = std::clamp<std::size_t>(first_bytes / type_->size, 1, limit);
     const std::size_t doubled = std::min(std::size_t{slots_} * 2, limit);
-    const std::size_t slots = slots_ == 0 ? at_first : doubled;
-    unsigned char* storage = allocate(*type_, slots);
+    const std::size_t wanted = slots_ == 0 ? at_first : doubled;
+    if (wanted != 1 || !fits_inside()) move_outside(allocate(*type_, wanted));
+    slots_ = static_cast<std::uint32_t>(wanted);
+}
+
+void ring::move_outside(unsigned char* storage) noexcept {
     for (std::size_t i = 0; i < count_; ++i) {
         type_->move(storage + i * type_->size, place(i));
         type_->destroy(place(i));
     }
     release_storage();
-    storage_ = storage;
-    slots_ = static_cast<std::uint32_t>(slots);
-    first_ = 0;
+    outside_ = storage;
 }
 
 // The only slot stays, whatever its size: a sender that waits may get it in the same step.
 void ring::give_back_large_storage() noexcept {
-    if (slots_ > 1 && std::size_t{slots_} * type_->size > bytes_to_give_back) release_storage();
+    if (slots_ > 1 && std::size_t{slots_} * type_->size > bytes_to_keep) release_storage();
 }
 
 // In a full ring its slot is the one after the last.
@@ -58,16 +58,21 @@ void ring::rotate() noexcept {
     first_ = first_ + 1 == slots_ ? 0 : first_ + 1;
 }
 
-void ring::swap(ring& other) noexcept {
-    std::swap(storage_, other.storage_);
-    std::swap(slots_, other.slots_);
-    std::swap(first_, other.first_);
-    std::swap(count_, other.count_);
+void ring::take_all(ring& other) noexcept {
+    if (other.slots() == other.inside_) {
+        for (; other.count_ != 0; ++count_) other.pop(place(count_));
+        return;
+    }
+    release_storage();
+    outside_ = std::exchange(other.outside_, nullptr);
+    slots_ = std::exchange(other.slots_, 0);
+    first_ = std::exchange(other.first_, 0);
+    count_ = std::exchange(other.count_, 0);
 }
 
 void ring::release_storage() noexcept {
-    ::operator delete(storage_, std::align_val_t(type_->alignment));
-    storage_ = nullptr;
+    if (slots() != inside_) ::operator delete(outside_, std::align_val_t(type_->alignment));
+    outside_ = nullptr;
     slots_ = first_ = 0;
 }
 

@@ -13,10 +13,13 @@ namespace covey::detail {
 
 // The buffered values of a channel, oldest first, of a type that only the element_type knows.
 // Grows as it is used, so a large capacity costs what is buffered, to at most 2^32 - 1 of them:
-// numbers of 32 bits make a channel 20 bytes smaller. Threads: its owner's lock.
+// numbers of 32 bits make a channel 20 bytes smaller. If it is for one small value, as in a
+// million channels of their own tasks, that one is kept in itself. Threads: its owner's lock.
 class ring {
  public:
-    explicit ring(const element_type& type) noexcept : type_(&type) {}
+    ring(const element_type& type, std::size_t capacity) noexcept : type_(&type) {
+        if (capacity == 1 && fits_inside()) slots_ = 1;
+    }
     ring(const ring&) = delete;
     ring& operator=(const ring&) = delete;
     ~ring();  // destroys what is still in it
@@ -53,8 +56,10 @@ class ring {
         if (--count_ == 0) [[unlikely]]
             give_back_large_storage();
     }
-    // The same for words, without a call. Only the last one may leave a large storage behind, and
-    // isn't popped so.
+    // The same for words, without a call. One that leaves a large storage behind isn't popped so.
+    [[nodiscard]] bool can_pop_word() const noexcept {
+        return count_ > 1 || (count_ == 1 && slots_ <= bytes_to_keep / 8);
+    }
     void push_word(const void* value) noexcept {
         std::memcpy(word_place(count_), value, 8);
         ++count_;
@@ -67,25 +72,41 @@ class ring {
     // Moves the oldest one to the end, as the newest.
     void rotate() noexcept;
 
-    // Both of the same type.
-    void swap(ring& other) noexcept;
+    // Takes all values of another one of that type. This one is empty.
+    void take_all(ring& other) noexcept;
 
  private:
-    [[nodiscard]] void* place(std::size_t index) const noexcept {
+    static constexpr std::size_t bytes_to_keep = 1 << 20;  // when the ring is empty
+
+    [[nodiscard]] bool fits_inside() const noexcept {
+        return type_->size <= sizeof inside_ && type_->alignment <= alignof(void*);
+    }
+    [[nodiscard]] unsigned char* slots_of_words() noexcept {
+        return slots_ == 1 ? inside_ : outside_;
+    }
+    [[nodiscard]] unsigned char* slots() noexcept {
+        return fits_inside() ? slots_of_words() : outside_;
+    }
+    [[nodiscard]] void* place(std::size_t index) noexcept {
         std::size_t at = std::size_t{first_} + index;
         if (at >= slots_) at -= slots_;
-        return storage_ + at * type_->size;
+        return slots() + at * type_->size;
     }
-    [[nodiscard]] void* word_place(std::size_t index) const noexcept {
+    [[nodiscard]] void* word_place(std::size_t index) noexcept {
         const std::size_t at = std::size_t{first_} + index;
-        return storage_ + (at >= slots_ ? at - slots_ : at) * 8;
+        return slots_of_words() + (at >= slots_ ? at - slots_ : at) * 8;
     }
+
     void grow(std::size_t limit);
+    void move_outside(unsigned char* storage) noexcept;
     void give_back_large_storage() noexcept;
     void release_storage() noexcept;
 
     const element_type* type_;
-    unsigned char* storage_ = nullptr;
+    union {
+        unsigned char* outside_ = nullptr;
+        alignas(void*) unsigned char inside_[sizeof(void*)];  // the only slot, if a value fits
+    };
     std::uint32_t slots_ = 0;
     std::uint32_t first_ = 0;
     std::uint32_t count_ = 0;

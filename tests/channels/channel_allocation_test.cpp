@@ -131,6 +131,35 @@ TEST_CASE("a large capacity costs what is buffered (M1)") {
     CHECK(bytes_in_use == before);
 }
 
+TEST_CASE("a channel for one small value has its place in itself (M1)") {
+    const memory_meter meter;
+    const auto takes_memory_for = [](auto value) {
+        auto [tx, rx] = covey::open_memory_channel<decltype(value)>(1);
+        long taken = 0;
+        for (int i = 0; i < 3; ++i) {
+            const long before = allocations;
+            const bool sent = tx.try_send(value);
+            taken += allocations - before;
+            CHECK(sent);
+            CHECK_FALSE(tx.try_send(value));
+            CHECK(rx.try_receive() == value);
+            CHECK_FALSE(rx.try_receive().has_value());
+        }
+        return taken != 0;
+    };
+    CHECK_FALSE(takes_memory_for('a'));
+    CHECK_FALSE(takes_memory_for(1));
+    CHECK_FALSE(takes_memory_for(1L));
+    CHECK_FALSE(takes_memory_for(&meter));
+    CHECK_FALSE(takes_memory_for(std::array<short, 3>{1, 2, 3}));
+    CHECK(takes_memory_for(std::array<int, 3>{1, 2, 3}));
+    struct alignas(16) aligned {
+        char letter;
+        bool operator==(const aligned&) const = default;
+    };
+    CHECK(takes_memory_for(aligned{'a'}));
+}
+
 TEST_CASE("a try_send for whose value there is no memory throws, and keeps the value (M10)") {
     const memory_meter meter;
     auto [tx, rx] = covey::open_memory_channel<std::unique_ptr<int>>(covey::unbounded);

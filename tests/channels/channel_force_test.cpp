@@ -9,6 +9,8 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <new>
 #include <source_location>
 #include <string>
 #include <utility>
@@ -189,5 +191,47 @@ TEST_CASE("take_matching takes what matches in one step, and leaves the rest in 
                 CHECK(tested.drained() == rest + "100 101 ");
             });
         });
+    }
+}
+
+// A channel for one small value keeps it in itself, until there are more.
+TEST_CASE("what is forced beyond the only place stays in order, and all of it is destroyed") {
+    static int alive;  // NOLINT: the element's functions know no test
+    alive = 0;
+    struct counted {
+        std::int32_t number;
+        explicit counted(std::int32_t n) noexcept : number(n) { ++alive; }
+        counted(counted&& other) noexcept : number(other.number) { ++alive; }
+        ~counted() { --alive; }
+    };
+    constexpr covey::detail::element_type small = {
+        sizeof(counted), alignof(counted),
+        [](void* to, void* from) noexcept {
+            ::new (to) counted(std::move(*static_cast<counted*>(from)));
+        },
+        [](void* value) noexcept { static_cast<counted*>(value)->~counted(); }};
+    for (const int forced : {1, 2, 5}) {
+        CAPTURE(forced);
+        const covey::detail::endpoint_pair ends = covey::detail::make_channel(
+            small, 1, covey::overflow::block, std::source_location::current());
+        handle tx(ends.send), rx(ends.receive);
+        for (int round = 0; round < 2; ++round) {
+            for (int i = 0; i < forced; ++i) {
+                counted value(i);
+                REQUIRE(covey::detail::force_send(tx.end(), &value));
+            }
+            CHECK(alive == forced);
+            for (int i = 0; round == 0 && i < forced; ++i) {
+                alignas(counted) unsigned char slot[sizeof(counted)];
+                REQUIRE(covey::detail::try_receive_now(rx.end(), slot) ==
+                        covey::detail::try_received::value);
+                auto* received = std::launder(reinterpret_cast<counted*>(slot));
+                CHECK(received->number == i);
+                received->~counted();
+            }
+        }
+        rx.close();  // with the second round's values in it
+        CHECK(alive == 0);
+        CHECK(tx.statistics().current_buffer_used == 0);
     }
 }

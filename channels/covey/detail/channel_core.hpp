@@ -212,10 +212,12 @@ class channel_operation : public lowlevel::wait_operation {
  private:
     channel_operation(endpoint& used, lowlevel::turn* now) noexcept {
         node().through = &used;
-        if (now != nullptr) [[likely]]
+        if (now != nullptr) [[likely]] {
             now->owe(used);
-        else
-            count_at_once();
+        } else {
+            used.add_reference();
+            node().holds_through = true;
+        }
     }
 
     [[nodiscard]] lowlevel::spin_lock& guard() const noexcept;
@@ -224,7 +226,6 @@ class channel_operation : public lowlevel::wait_operation {
     }
     void begin_owed(lowlevel::turn& now) noexcept { now.owed = nullptr; }
     void note_use(lowlevel::turn& now) const noexcept;
-    void count_at_once() noexcept;
     void begin_counted(lowlevel::turn& now) noexcept;
     void let_go() noexcept;
 };
