@@ -8,7 +8,15 @@ from . import plots, record, savina, setup, table
 from .comparing import Row
 from .comparing import rows as rows_of
 from .running import Outcome, Results, run_all
-from .systems import COVEY_SYSTEM, ECHO_CLIENT, ROOT, SAVINA_SYSTEMS, SYSTEMS, System
+from .systems import (
+    COVEY_SYSTEM,
+    ECHO_CLIENT,
+    ROOT,
+    SAVINA_SYSTEMS,
+    SYSTEMS,
+    System,
+    refuse_stale,
+)
 from .workloads import Case, Mistake, Workload, read
 
 GOALS = ROOT / "bench" / "goals.toml"
@@ -75,7 +83,7 @@ def cases_of(workloads: list[Workload], workers: list[int]) -> list[Case]:
 
 
 def chosen_peers(asked: list[str] | None, quick: bool, workloads: list[Workload]) -> list[System]:
-    """All that are asked for; those that nobody named have to be built, too."""
+    """All that are asked for. One that is named has to be built; all of them, as they are now."""
     if asked is None:
         asked = ["goal"] if quick else ["built"]
     wanted: list[str] = []
@@ -90,7 +98,9 @@ def chosen_peers(asked: list[str] | None, quick: bool, workloads: list[Workload]
                 raise Mistake(f"{name} is not built: ./dev bench --setup --peers {name}")
         elif name != "none":
             raise Mistake(f"there is no peer {name}; there are {', '.join(SYSTEMS)}, goal, none")
-    return [each for each in SYSTEMS.values() if each.name in wanted and each.is_built()]
+    chosen = [each for each in SYSTEMS.values() if each.name in wanted and each.is_built()]
+    refuse_stale(chosen)
+    return chosen
 
 
 def programs_for(peers: list[System], only_goals: bool, known: dict[str, Workload]):
@@ -205,6 +215,7 @@ def measure_savina(options: argparse.Namespace, arguments: list[str]) -> int:
         raise Mistake(f"{', '.join(missing)} isn't built: ./dev bench --setup")
 
     systems = [SAVINA_SYSTEMS[name] for name in wanted]
+    refuse_stale(systems)
     about = record.environment(systems, arguments, options.runs)
     about["iterations"] = savina.ITERATIONS
     cases = cases_of(workloads, options.workers)
@@ -241,4 +252,5 @@ def main(arguments: list[str]) -> int:
         return 130
 
 
-sys.exit(main(sys.argv[1:]))
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

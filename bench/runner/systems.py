@@ -4,10 +4,11 @@
 Everything is built below build/peers/, by Debian's compilers, from Debian's packages.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .workloads import Case
+from .workloads import Case, Mistake
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ROOT / "bench" / "peers"
@@ -27,6 +28,7 @@ class System:
     version_of: tuple[str, ...] = ()  # the packages whose versions are the system's
     build: tuple[str, ...] = ()
     folder: Path = ROOT  # where it is built, and what it is built from
+    more: tuple[Path, ...] = ()  # other files and folders that it is built from
     environment: tuple[tuple[str, str], ...] = ()
     most_workers: int | None = None
     hangs_at: tuple[tuple[str, int], ...] = ()  # workloads and workers; README.md says more
@@ -44,19 +46,34 @@ class System:
         return self.built.exists()
 
     def is_current(self) -> bool:
-        if not self.built.exists():
+        """Built since its sources changed. What needs no build always is."""
+        if not self.is_built():
             return False
-        sources = [file for file in self.folder.rglob("*") if file.is_file()]
-        sources += PEERS.glob("*.hpp")
+        if not self.build:
+            return True
+        sources = [file for place in [self.folder, *self.more] for file in _files(place)]
         return all(file.stat().st_mtime <= self.built.stat().st_mtime for file in sources)
 
 
+def _files(place: Path) -> list[Path]:
+    return [file for file in place.rglob("*") if file.is_file()] if place.is_dir() else [place]
+
+
+def refuse_stale(systems: Iterable[System]) -> None:
+    """An old program may measure something else than its source says, and nobody would see it."""
+    if stale := [each.name for each in systems if not each.is_current()]:
+        raise Mistake(
+            f"{', '.join(stale)}: built before the sources changed: "
+            f"./dev bench --setup --peers {','.join(stale)}"
+        )
+
+
 def _cxx(name: str, title: str, packages: tuple[str, ...], *, folder: Path,
-         standard: str = "c++20", libraries: tuple[str, ...] = (), more: tuple[Path, ...] = (),
+         standard: str = "c++20", libraries: tuple[str, ...] = (), parts: tuple[Path, ...] = (),
          hangs_at: tuple[tuple[str, int], ...] = ()) -> System:  # fmt: skip
     """All C++ is compiled as covey is."""
     binary = BUILT / name
-    sources = sorted(str(file) for file in [*folder.glob("*.cpp"), *more])
+    sources = sorted(str(file) for file in [*folder.glob("*.cpp"), *parts])
     return System(
         name=name,
         title=title,
@@ -67,6 +84,7 @@ def _cxx(name: str, title: str, packages: tuple[str, ...], *, folder: Path,
         build=("clang++-19", f"-std={standard}", "-O3", "-DNDEBUG", "-pthread", f"-I{PEERS}",
                f"-I{EXAMPLES}", "-o", str(binary), *sources, *(f"-l{each}" for each in libraries)),  # fmt: skip
         folder=folder,
+        more=(*PEERS.glob("*.hpp"), *(part.parent for part in parts)),
         hangs_at=hangs_at,
     )
 
@@ -142,7 +160,7 @@ MACHINE = _cxx(
     "the machine's own limits",
     ("libboost1.81-dev",),
     folder=LIMITS,
-    more=(EXAMPLES / "wordcrunch" / "counts.cpp",),
+    parts=(EXAMPLES / "wordcrunch" / "counts.cpp",),
 )
 
 ASIO = _cxx(

@@ -85,6 +85,12 @@ class TheTable(unittest.TestCase):
         self.assertIn("not measured", table)
         self.assertIn("FAILED w, 1 worker, go: did not finish within 9 s", after)
 
+    def test_what_has_no_counterpart_is_a_dash_and_no_failure(self):
+        table, after = self.render({ONE: {"covey": series(30), "go": Series(unsupported=True)}})
+        cells = [cell.strip() for cell in table.splitlines()[2].split("|")]
+        self.assertEqual(cells[5], "-")
+        self.assertNotIn("FAILED", after)
+
     def test_columns_are_aligned(self):
         table, _ = self.render({ONE: {"covey": series(30)}, TWO: {"covey": series(123456)}})
         self.assertEqual(len({len(line) for line in table.splitlines()}), 1)
