@@ -171,9 +171,7 @@ def finish(
     """Shows and keeps what was found; the status of the command."""
     rows = rows_of(known, results)
     shown = [name for name in peers if any(name in row.summaries for row in rows)]
-    report = "\n".join(
-        [record.headline(about), table.comparison(rows, shown), "", table.notes(rows, results), ""]
-    )
+    report = table.report(record.headline(about), rows, shown, results)
     print(report)
     folders = [ROOT / "build" / "bench"]
     if options.keep:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSL-1.0
-"""The table that people read: Markdown that is aligned, so that it reads as text too."""
+"""The tables that people read: Markdown that is aligned, so that it reads as text too."""
 
 from .comparing import NOISY, Judgement, Row, Summary, Verdict, ratio
 from .running import Results
@@ -15,12 +15,18 @@ def number(value: float) -> str:
     return f"{value:.2f}" if size >= 1 else f"{value:.3f}"
 
 
-def spread(summary: Summary) -> str:
-    mark = " !" if summary.noisy else ""
-    text = number(summary.median)
-    if summary.runs > 1:
-        text += f" ({number(summary.least)}-{number(summary.most)})"
-    return text + mark
+def marked(text: str, summary: Summary) -> str:
+    return text + (" !" if summary.noisy else "")
+
+
+def median_text(summary: Summary | None) -> str:
+    return marked(number(summary.median), summary) if summary else "-"
+
+
+def spread_text(summary: Summary | None) -> str:
+    if summary is None:
+        return "-"
+    return marked(f"{number(summary.least)}-{number(summary.most)}", summary)
 
 
 def goal_text(judgement: Judgement) -> str:
@@ -49,7 +55,7 @@ def peer_text(row: Row, peer: str) -> str:
     factor = ratio(ours, theirs) if ours else None
     if factor is not None:
         text += f" ({factor:.2f})"
-    return text + (" !" if theirs.noisy else "")
+    return marked(text, theirs)
 
 
 def aligned(lines: list[list[str]], left: int) -> str:
@@ -66,11 +72,19 @@ def aligned(lines: list[list[str]], left: int) -> str:
     return "\n".join(out)
 
 
+_HEAD = ["workload", "workers", "unit", "covey"]
+
+
+def what(row: Row) -> list[str]:
+    """The first cells of its line."""
+    size = "" if row.case.size is None else f" {row.case.size:,}"
+    return [row.case.workload + size, str(row.case.workers), row.unit]
+
+
 def comparison(rows: list[Row], peers: list[str]) -> str:
-    lines = [["workload", "workers", "unit", "covey (least-most)", *peers, "goal", "reached"]]
+    """Medians and goals."""
+    lines = [[*_HEAD, *peers, "goal", "reached"]]
     for row in rows:
-        size = "" if row.case.size is None else f" {row.case.size:,}"
-        ours = row.summaries.get("covey")
         goals = list(row.judgements) or [None]
         for i, judgement in enumerate(goals):
             verdict = ["", ""]
@@ -80,12 +94,24 @@ def comparison(rows: list[Row], peers: list[str]) -> str:
                 lines.append([""] * (4 + len(peers)) + verdict)
                 continue
             lines.append(
-                [row.case.workload + size, str(row.case.workers), row.unit]
-                + [spread(ours) if ours else "-"]
+                what(row)
+                + [median_text(row.summaries.get("covey"))]
                 + [peer_text(row, peer) for peer in peers]
                 + verdict
             )
     return aligned(lines, left=3)
+
+
+def spreads(rows: list[Row], peers: list[str]) -> str:
+    """The least and the most of the runs. Not beside the medians: a reader compares those along a
+    line. Empty: there was one run."""
+    if all(each.runs == 1 for row in rows for each in row.summaries.values()):
+        return ""
+    lines = [
+        what(row) + [spread_text(row.summaries.get(name)) for name in ("covey", *peers)]
+        for row in rows
+    ]
+    return aligned([[*_HEAD, *peers], *lines], left=3)
 
 
 def notes(rows: list[Row], results: Results) -> str:
@@ -113,3 +139,13 @@ def notes(rows: list[Row], results: Results) -> str:
             f"{counts[Verdict.UNKNOWN]} not measured"
         )
     return "\n".join(out)
+
+
+def report(head: str, rows: list[Row], peers: list[str], results: Results) -> str:
+    """All that is printed and kept as text."""
+    parts = [head.rstrip("\n"), "Medians of the runs, and (covey / peer):", comparison(rows, peers)]
+    if least_and_most := spreads(rows, peers):
+        parts += ["Least-most of the runs:", least_and_most]
+    if remarks := notes(rows, results):
+        parts.append(remarks)
+    return "\n\n".join(parts) + "\n"
