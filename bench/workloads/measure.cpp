@@ -55,6 +55,7 @@ void append_percentiles(figures& to, std::string_view prefix, std::vector<double
     };
     const std::string before(prefix);
     to.push_back({before + "p50", at(0.5)});
+    to.push_back({before + "p90", at(0.9)});
     to.push_back({before + "p99", at(0.99)});
     to.push_back({before + "p99.9", at(0.999)});
 }

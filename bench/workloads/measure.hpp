@@ -35,7 +35,7 @@ double resident_bytes();
 double peak_resident_bytes();
 double cpu_milliseconds();  // of all threads, in user and kernel mode
 
-// Appends <prefix>p50, <prefix>p99 and <prefix>p99.9.
+// Appends <prefix>p50, <prefix>p90, <prefix>p99 and <prefix>p99.9.
 void append_percentiles(figures& to, std::string_view prefix, std::vector<double> values);
 
 }  // namespace workloads

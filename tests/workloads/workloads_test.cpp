@@ -76,10 +76,12 @@ void scales_mt(std::string_view name, const std::vector<std::string>& figures) {
 const std::vector<std::string> per_operation{"ns"};
 const std::vector<std::string> of_trees{"ns", "ns_handles"};
 const std::vector<std::string> of_limits{"ns", "ns_yield_alone", "ns_ready_inner"};
-const std::vector<std::string> of_sleeps{"cpu_ms",      "late_p50",    "late_p99",     "late_p99.9",
-                                         "late250_p50", "late250_p99", "late250_p99.9"};
-const std::vector<std::string> of_idling{"idle_cpu_ms", "wake_p50", "wake_p99", "wake_p99.9"};
-const std::vector<std::string> percentiles{"p50", "p99", "p99.9"};
+const std::vector<std::string> of_sleeps{"cpu_ms",      "late_p50",    "late_p90",
+                                         "late_p99",    "late_p99.9",  "late250_p50",
+                                         "late250_p90", "late250_p99", "late250_p99.9"};
+const std::vector<std::string> of_idling{"idle_cpu_ms", "wake_p50", "wake_p90", "wake_p99",
+                                         "wake_p99.9"};
+const std::vector<std::string> percentiles{"p50", "p90", "p99", "p99.9"};
 
 }  // namespace
 
@@ -202,8 +204,9 @@ TEST_CASE("percentiles are those of the sorted values") {
     for (int i = 1000; i > 0; --i) values.push_back(i);
     workloads::figures found;
     workloads::append_percentiles(found, "x_", values);
-    has_figures(found, {"x_p50", "x_p99", "x_p99.9"});
+    has_figures(found, {"x_p50", "x_p90", "x_p99", "x_p99.9"});
     CHECK(found[0].value == 501);
-    CHECK(found[1].value == 991);
-    CHECK(found[2].value == 1000);
+    CHECK(found[1].value == 901);
+    CHECK(found[2].value == 991);
+    CHECK(found[3].value == 1000);
 }
