@@ -107,7 +107,7 @@ covey::task<figures> many_to_many(scale size) {
 
 namespace {
 
-// About 95 ns of work that can't be done in parallel within one core.
+// About 95 ns of work: each step depends on the one before it.
 std::uint64_t hash(std::uint64_t x) {
     for (int i = 0; i < 80; ++i) {
         x ^= x >> 33;
