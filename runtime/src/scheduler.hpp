@@ -44,16 +44,18 @@ struct station {
 //        +---- own queue empty ------+    +----- injected, aged, time, stopped ------+
 //
 // What       A worker takes from its own queue, and every so often first from the injected tasks
-//            and the timers. Without a task of its own it takes injected ones, steals, or parks.
-//            With a seed there is one worker, and its ready set is dealt in shuffled batches.
+//            and the timers. Without a task of its own it takes injected ones, steals, or parks;
+//            at most half of the workers search for something to steal. With a seed there is one
+//            worker, and its ready set is dealt in shuffled batches.
 // Placement  A task that is woken joins the queue of the worker that woke it, and nobody is called
 //            for it: a wake-up of another core costs more than most messages, so tasks that talk
 //            stay together until there is work to share. There is when a task has waited in a ring
 //            for 50 us: then its owner calls a parked worker (age rule), which takes only what it
-//            has itself seen waiting for 20 us. A full ring's older half and what comes from
-//            foreign threads is injected, and calls a worker at once. While anybody runs, one
-//            parked worker looks at the queues every 500 us (sentinel): it finds the work behind a
-//            task that doesn't come back, the first in the queue too, if that turn is the same.
+//            has itself seen waiting for 20 us. A full ring's older half, a crowd of more than 128
+//            and what comes from foreign threads is injected, and calls a worker at once. While
+//            anybody runs, one parked worker looks at the queues every 500 us (sentinel): it finds
+//            the work behind a task that doesn't come back, the first in the queue too, if that
+//            turn is the same.
 // Liveness   Never depends on stealing: every worker runs its own queue. Whoever injects counts
 //            the task first and looks for parked workers then; whoever parks counts itself first
 //            and looks for injected tasks then. So one of the two sees the other.
@@ -62,7 +64,7 @@ struct station {
 // Lifetime   A foreign thread that injects a task is counted as a guest until its last access: the
 //            task may run at once, and the run end.
 // Rejected   Waking on every push: two workers are 5 to 15 times slower than one on a pair that
-//            talks. One queue with a lock: the same on everything.
+//            talks. One queue with a lock: a round trip takes 1.7 times as long, with one worker.
 class scheduler {
  public:
     scheduler(unsigned workers, std::optional<std::uint64_t> seed, simulation* simulated,
