@@ -168,15 +168,6 @@ bool channel_core::decide_receive_locked(endpoint& through, wait_node& node,
     return true;
 }
 
-bool channel_core::may_send_locked(const endpoint& through) const noexcept {
-    return has_room() || policy_ != overflow::block || !receivers_.empty() ||
-           open_receivers_ == 0 || through.closed_;
-}
-
-bool channel_core::may_receive_locked(const endpoint& through) const noexcept {
-    return buffer_.count() != 0 || !senders_.empty() || open_senders_ == 0 || through.closed_;
-}
-
 // After a value has left the buffer: who has waited longest sends into the place just freed;
 // unless the buffer is still as full as it may be. There is room, but for a large storage that
 // force_send needed and that was given back: without memory the sender waits on.
@@ -192,12 +183,6 @@ wait_node* channel_core::admit_sender_locked() noexcept {
     buffer_.push(sender->slot);
     sender->result = wait_result::done;
     return sender;
-}
-
-void channel_core::enter(wait_node& node, endpoint& through) noexcept {
-    node.through = &through;
-    ++through.waiting_;
-    waiting(through.which()).push_back(node);
 }
 
 void channel_core::leave(wait_node& node) noexcept {

@@ -74,15 +74,21 @@ class channel_core {
     [[nodiscard]] received try_all_ways_to_receive(const endpoint& through, void* slot,
                                                    lowlevel::wait_node*& served) noexcept;
 
+    // Whether it may be over at once. It isn't, if all who wait on the other side are cancelled.
+    [[nodiscard]] bool may_send_locked(const endpoint& through) const noexcept {
+        return has_room() || policy_ != overflow::block || !receivers_.empty() ||
+               open_receivers_ == 0 || through.closed_ != 0;
+    }
+    [[nodiscard]] bool may_receive_locked(const endpoint& through) const noexcept {
+        return buffer_.count() != 0 || !senders_.empty() || open_senders_ == 0 ||
+               through.closed_ != 0;
+    }
     // The same for an operation: true: it is over, and its node knows how.
     [[nodiscard]] bool decide_send_locked(endpoint& through, lowlevel::wait_node& node,
                                           void* room_for_dropped, bool& has_dropped,
                                           lowlevel::wait_node*& served);
     [[nodiscard]] bool decide_receive_locked(endpoint& through, lowlevel::wait_node& node,
                                              lowlevel::wait_node*& served) noexcept;
-    // Whether it may be over at once. It isn't, if all who wait on the other side are cancelled.
-    [[nodiscard]] bool may_send_locked(const endpoint& through) const noexcept;
-    [[nodiscard]] bool may_receive_locked(const endpoint& through) const noexcept;
 
     [[nodiscard]] static endpoint_pair make(const element_type& type, std::size_t capacity,
                                             overflow policy, const std::source_location& place);
@@ -100,7 +106,11 @@ class channel_core {
     [[nodiscard]] lowlevel::spin_lock& lock() noexcept { return lock_; }
     [[nodiscard]] const element_type& type() const noexcept { return buffer_.type(); }
     // An operation waits through that end from here on, or no longer; locked.
-    void enter(lowlevel::wait_node& node, endpoint& through) noexcept;
+    void enter(lowlevel::wait_node& node, endpoint& through) noexcept {
+        node.through = &through;
+        ++through.waiting_;
+        waiting(through.which()).push_back(node);
+    }
     void leave(lowlevel::wait_node& node) noexcept;
     // In a simulated run, where it is remembered who uses which end; and what somebody who waits
     // through that end waits for.

@@ -59,7 +59,9 @@ bool send_operation_base::try_usual() noexcept {
     return core().send_word_locked(*used(), node().slot);
 }
 
+// What can't be over in the usual way mostly has to wait.
 bool send_operation_base::try_now() {
+    if (!core().may_send_locked(*used())) return false;
     lowlevel::wait_node* served = nullptr;
     const bool decided =
         core().decide_send_locked(*used(), node(), room_for_dropped_, has_dropped_, served);
@@ -79,6 +81,7 @@ bool receive_operation_base::try_usual() noexcept {
 }
 
 bool receive_operation_base::try_now() {
+    if (!core().may_receive_locked(*used())) return false;
     lowlevel::wait_node* served = nullptr;
     const bool decided = core().decide_receive_locked(*used(), node(), served);
     node().keep_served(served);

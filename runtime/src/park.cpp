@@ -113,7 +113,7 @@ void wait_operation::suspend(detail::promise_base& frame) noexcept {
             task.leaf = &frame;
             task.place.store(frame.place, order::relaxed);
             task.waits_for.store(&traits(), order::relaxed);
-            task.since.store(detail::clock_stamp(worker.clock_reading), order::relaxed);
+            task.since.store(worker.last_look, order::relaxed);
             task.phase.store(detail::task_phase::waiting, order::relaxed);
             count(counted::waiters, +1);
             unlock();  // from here on the task may be running elsewhere

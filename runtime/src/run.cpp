@@ -119,7 +119,7 @@ void runtime_core::disarm(timer& node) noexcept {
 void runtime_core::fire_due_timers() noexcept {
     const std::int64_t due = now();
     simulation* const simulated = scheduler_.simulated();
-    this_worker()->clock_reading = due;
+    this_worker()->last_look = clock_stamp(due);
     ready_chain woken;
     {
         const lowlevel::locked whole(tree_);

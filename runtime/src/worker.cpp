@@ -40,18 +40,28 @@ worker::worker(runtime_core& core, unsigned number) noexcept
 void worker::run(task_record* first) noexcept {
     const frame_pool::worker_life pooling;
     lowlevel::turn_of_thread = this;
-    clock_reading = core_.now();
+    last_look = clock_stamp(core_.now());
     if (first != nullptr) run_task(*first);
     for (;;) {
         const scheduler::turn given = core_.scheduler().next(station_);
         if (given.stopped) break;
-        if (given.has_waited) clock_reading = core_.now();
+        if (given.has_waited) last_look = clock_stamp(core_.now());
         if (given.task != nullptr)
             run_task(*given.task);
         else
             core_.fire_due_timers();
     }
     lowlevel::turn_of_thread = nullptr;
+}
+
+// A task comes back from the queue for one of four reasons: it is new; a cancellation claimed its
+// wait; it yielded at a checkpoint and was cancelled meanwhile; or, nearly always, what it waited
+// for is there.
+inline promise_base* worker::where_to_resume(task_record& task) noexcept {
+    const bool has_waited = task.started && !task.at_checkpoint;
+    if (has_waited && task.word.claimed() == nullptr) [[likely]]
+        return task.leaf;
+    return start_or_unwind(task);
 }
 
 void worker::run_task(task_record& task) noexcept {
@@ -80,19 +90,15 @@ void worker::run_task(task_record& task) noexcept {
         std::exchange(watch, nullptr)->suspended();
 }
 
-// A task comes back from the queue for one of four reasons: it is new; a cancellation claimed its
-// wait; it yielded at a checkpoint and was cancelled meanwhile; or what it waited for is there.
-promise_base* worker::where_to_resume(task_record& task) noexcept {
+promise_base* worker::start_or_unwind(task_record& task) noexcept {
     if (!task.started) return start(task);
     if (lowlevel::wait_operation* claimed = task.word.claimed()) {
         claimed->withdraw();
         scope_tree::end_claim(task);
         return unwind(*task.leaf);
     }
-    const bool yielded_at_checkpoint = task.at_checkpoint;
     task.at_checkpoint = false;
-    if (yielded_at_checkpoint && task.word.is_cancelled()) return unwind(*task.leaf);
-    return task.leaf;
+    return task.word.is_cancelled() ? unwind(*task.leaf) : task.leaf;
 }
 
 promise_base* worker::start(task_record& task) noexcept {

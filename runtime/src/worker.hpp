@@ -33,7 +33,7 @@ class worker : public lowlevel::turn {
     promise_base* unwind_from = nullptr;
     bool ended = false;  // the current task's root frame has finished or is destroyed
     lowlevel::suspension_watch* watch = nullptr;  // to be told when the current turn is over
-    std::int64_t clock_reading = 0;
+    clock_stamp last_look;                        // at the clock
     std::uint64_t choices = 0;  // state of lowlevel::random_choice(); 0: not seeded yet
 
     [[nodiscard]] runtime_core& core() const noexcept { return core_; }
@@ -45,6 +45,7 @@ class worker : public lowlevel::turn {
  private:
     void run_task(task_record& task) noexcept;
     [[nodiscard]] promise_base* where_to_resume(task_record& task) noexcept;
+    [[nodiscard]] promise_base* start_or_unwind(task_record& task) noexcept;
     [[nodiscard]] promise_base* start(task_record& task) noexcept;
     [[nodiscard]] promise_base* unwind(promise_base& leaf) noexcept;
 
