@@ -32,6 +32,8 @@ constexpr microseconds sentinel_period{500};
 constexpr microseconds age_of_long_turn{200};
 
 constexpr auto no_alarm = steady::time_point::max();
+// Two readings of the clock give no two alarms for one time.
+constexpr microseconds alarm_tolerance{10};
 
 // A thread inside the scheduler of a run that is not its own.
 class guest {
@@ -86,6 +88,8 @@ void scheduler::hand_over(task_record& task) noexcept {
     if (!may_go_on || !here->station().queue.push_first(task)) return enqueue(task);
     here->pay();
     here->next_budget = here->budget - 1;
+    if (here->station().is_unwatched) [[unlikely]]
+        call_sentinel(here->station());
 }
 
 void scheduler::enqueue_all(ready_chain& tasks) noexcept {
@@ -101,12 +105,19 @@ void scheduler::enqueue_all(ready_chain& tasks) noexcept {
 }
 
 void scheduler::push(station& own, task_record& task) noexcept {
+    const bool is_usual = !order_.is_seeded() && !own.is_unwatched;
+    if (is_usual && own.queue.push(task)) [[likely]]
+        return;
+    push_slowly(own, task);
+}
+
+void scheduler::push_slowly(station& own, task_record& task) noexcept {
     if (order_.is_seeded()) {
         order_.ready().add(task);
         return;
     }
-    if (own.queue.push(task)) [[likely]]
-        return;
+    if (own.is_unwatched) call_sentinel(own);
+    if (own.queue.push(task)) return;
     ready_chain spilled;
     own.queue.spill_half(spilled);
     inject(spilled);
@@ -157,13 +168,22 @@ void scheduler::look_around(station& own) noexcept {
 scheduler::turn scheduler::find_work(station& own) noexcept {
     for (bool has_waited = false;; has_waited = true) {
         if (has_to_clean(own)) clean(own);
-        if (task_record* task = pop(own)) return {task, false, has_waited};
-        if (task_record* task = take_injected(own)) return {task, false, has_waited};
-        if (timers_are_due()) return {nullptr, false, has_waited};
-        if (stopped_.load(order::acquire)) return {nullptr, true, has_waited};
-        if (task_record* task = steal(own)) return {task, false, has_waited};
+        if (std::optional<turn> found = look_for_work(own)) {
+            if (has_waited) turn_to_work(own);
+            found->has_waited = has_waited;
+            return *found;
+        }
         park(own);
     }
+}
+
+std::optional<scheduler::turn> scheduler::look_for_work(station& own) noexcept {
+    if (task_record* task = pop(own)) return turn{task, false, false};
+    if (task_record* task = take_injected(own)) return turn{task, false, false};
+    if (timers_are_due()) return turn{nullptr, false, false};
+    if (stopped_.load(order::acquire)) return turn{nullptr, true, false};
+    if (task_record* task = steal(own)) return turn{task, false, false};
+    return std::nullopt;
 }
 
 // The own queue is empty.
@@ -258,6 +278,7 @@ void scheduler::wake_one() noexcept {
 }
 
 void scheduler::park(station& own) noexcept {
+    own.is_unwatched = false;
     frame_pool::flush();
     if (!own.noted.empty()) static_cast<void>(note_rings(own));
     if (!has_real_clock_) make_next_time_exact();
@@ -274,15 +295,15 @@ void scheduler::park(station& own) noexcept {
     if (is_stuck) simulated()->stuck();
 }
 
-// Among the parked, one has an alarm that rings as early as anybody needs it. Another one looks
-// somewhat later what became of that: so nobody is woken just because a timer was due.
 void scheduler::sleep(mutex_lock& held) noexcept {
-    const duration left = time_to_next_look();
+    const bool somebody_runs = parked_.load(order::relaxed) < workers();
+    const duration sentinel = somebody_runs ? duration(sentinel_period) : never;
+    const duration left = std::min(sentinel, time_to_next_timer());
     if (left <= duration::zero()) return;
-    const auto alarm = left == never ? no_alarm : steady::now() + left;
-    if (alarm < next_alarm_)
+    const moment alarm = left == never ? no_alarm : steady::now() + left;
+    if (alarm < next_alarm_ - alarm_tolerance)
         sleep_until(next_alarm_, alarm, held);
-    else if (next_alarm_ != no_alarm && next_alarm_ + sentinel_period < backup_alarm_)
+    else if (!somebody_runs && next_alarm_ < backup_alarm_ - sentinel_period - alarm_tolerance)
         sleep_until(backup_alarm_, next_alarm_ + sentinel_period, held);
     else
         work_.wait(held);
@@ -291,21 +312,39 @@ void scheduler::sleep(mutex_lock& held) noexcept {
 void scheduler::sleep_until(moment& role, moment alarm, mutex_lock& held) noexcept {
     role = alarm;
     work_.wait_until(held, alarm);
-    if (role != alarm) return;
-    role = no_alarm;
-    // Somebody else has to look while this worker is busy.
-    const bool is_looked_after = backup_alarm_ != no_alarm && steady::now() >= alarm;
-    if (!is_looked_after && parked_.load(order::relaxed) > 1) work_.notify_one();
+    if (role == alarm) role = no_alarm;  // else somebody has taken the role over
 }
 
-duration scheduler::time_to_next_look() const noexcept {
+duration scheduler::time_to_next_timer() const noexcept {
     constexpr duration longest = std::chrono::hours(1);  // the sum with the present fits
-    const bool somebody_runs = parked_.load(order::relaxed) < workers();
-    duration left = somebody_runs ? duration(sentinel_period) : never;
     const std::int64_t next = timers_.next();
-    if (has_real_clock_ && next != timer_wheel::nothing)
-        left = std::min({left, longest, duration(next) - clock_.now().time_since_epoch()});
-    return left;
+    if (!has_real_clock_ || next == timer_wheel::nothing) return never;
+    return std::min(longest, duration(next) - clock_.now().time_since_epoch());
+}
+
+// This worker has slept. What it leaves behind is looked after, if a sentinel is on duty, or an
+// alarm rings within its period.
+void scheduler::turn_to_work(station& own) noexcept {
+    if (parked_.load(order::relaxed) == 0) return;
+    bool has_left_something = own.queue.count() != 0;
+    {
+        const mutex_guard held(lock_);
+        if (is_looked_after_locked(duration::zero())) return;
+        own.is_unwatched = true;
+        const bool runs_alone = parked_.load(order::relaxed) + 1 == workers();
+        if (!runs_alone || !is_looked_after_locked(time_to_next_timer())) has_left_something = true;
+    }
+    if (has_left_something) call_sentinel(own);
+}
+
+void scheduler::call_sentinel(station& own) noexcept {
+    own.is_unwatched = false;
+    wake_one();
+}
+
+bool scheduler::is_looked_after_locked(duration left) const noexcept {
+    const moment soonest = std::min(next_alarm_, backup_alarm_);
+    return left == never || soonest - sentinel_period <= steady::now() + left;
 }
 
 // Every worker is parked and nothing is queued. True: something changed.
@@ -388,7 +427,10 @@ void scheduler::stop() noexcept {
 // A worker of this run sees for itself, at its next turn or when it parks.
 void scheduler::time_changed() noexcept {
     worker* here = this_worker();
-    if (here != nullptr && &here->core().scheduler() == this) return;
+    if (here != nullptr && &here->core().scheduler() == this) {
+        if (here->station().is_unwatched) call_sentinel(here->station());
+        return;
+    }
     const mutex_guard held(lock_);
     work_.notify_all();
 }

@@ -23,6 +23,7 @@ struct station {
     run_queue queue;
     lowlevel::atomic<std::uint32_t> turns{0};            // written by the owner
     lowlevel::atomic<const task_record*> task{nullptr};  // whose turn it is; likewise
+    bool is_unwatched = false;  // what it leaves behind is found by nobody, unless he is called
     // The age rule: what was queued before `marked` was there at `marked_at`.
     std::uint32_t marked = 0;
     std::uint64_t marked_at = 0;
@@ -52,15 +53,19 @@ struct station {
 //            stay together until there is work to share. There is when a task has waited in a ring
 //            for 50 us: then its owner calls a parked worker (age rule), which takes only what it
 //            has itself seen waiting for 20 us. A full ring's older half, a crowd of more than 128
-//            and what comes from foreign threads is injected, and calls a worker at once. While
-//            anybody runs, one parked worker looks at the queues every 500 us (sentinel): it finds
-//            the work behind a task that doesn't come back, the first in the queue too, if that
-//            turn is the same.
+//            and what comes from foreign threads is injected, and calls a worker at once.
+// Sentinel   Work behind a task that doesn't come back is found: while anybody runs, one parked
+//            worker looks every 500 us at the queues, and at the timers in time. It takes what is
+//            old, the first in a queue too, if the turn before it is still the same. Where all
+//            were parked nobody looks: who wakes to work calls a sentinel as soon as there is
+//            something left to find, which for most is never. Timers come one after the other:
+//            who wakes for one calls nobody, as a second alarm rings 500 us after the first.
 // Liveness   Never depends on stealing: every worker runs its own queue. Whoever injects counts
 //            the task first and looks for parked workers then; whoever parks counts itself first
 //            and looks for injected tasks then. So one of the two sees the other.
 // Idle       When every worker is parked and nothing is injected, those who wait for that go on,
-//            then a virtual clock jumps. Nothing wakes by itself then but for the next deadline.
+//            then a virtual clock jumps. Nothing wakes by itself then but for the next deadline,
+//            and once more 500 us later.
 // Lifetime   A foreign thread that injects a task is counted as a guest until its last access: the
 //            task may run at once, and the run end.
 // Rejected   Waking on every push: two workers are 5 to 15 times slower than one on a pair that
@@ -125,12 +130,14 @@ class scheduler {
     using moment = std::chrono::steady_clock::time_point;
 
     void push(station& own, task_record& task) noexcept;
+    [[gnu::noinline]] void push_slowly(station& own, task_record& task) noexcept;
     [[nodiscard]] task_record* pop(station& own) noexcept;
     [[nodiscard, gnu::noinline]] task_record* pop_in_order() noexcept;  // seeded
     void inject(ready_chain& tasks) noexcept;
     [[nodiscard]] task_record* take_injected(station& own) noexcept;
     void queue_injected(station& own, std::size_t most) noexcept;
     [[nodiscard]] turn find_work(station& own) noexcept;
+    [[nodiscard]] std::optional<turn> look_for_work(station& own) noexcept;
 
     [[nodiscard]] task_record* steal(station& own) noexcept;
     [[nodiscard]] task_record* take_aged(station& own) noexcept;
@@ -146,7 +153,12 @@ class scheduler {
     void park(station& own) noexcept;
     void sleep(lowlevel::mutex_lock& held) noexcept;
     void sleep_until(moment& role, moment alarm, lowlevel::mutex_lock& held) noexcept;
-    [[nodiscard]] duration time_to_next_look() const noexcept;
+    [[nodiscard]] duration time_to_next_timer() const noexcept;
+
+    void turn_to_work(station& own) noexcept;
+    void call_sentinel(station& own) noexcept;
+    [[nodiscard]] bool is_looked_after_locked(duration left) const noexcept;
+
     [[nodiscard]] bool make_progress_when_idle(station& own) noexcept;
     void wake_one() noexcept;
     [[nodiscard]] bool is_still_locked() const noexcept;
@@ -173,7 +185,8 @@ class scheduler {
     lowlevel::wait_list idle_waiters_;
     lowlevel::wait_list cleaning_waiters_;  // by their numbers
     lowlevel::atomic<unsigned> parked_{0};  // read by anybody
-    // When a parked worker wakes by itself, and when another one does if that one is busy then.
+    // When parked workers wake by themselves: one as early as anybody needs it, and another one
+    // after it, for the case that the first is busy then.
     moment next_alarm_ = moment::max();
     moment backup_alarm_ = moment::max();
     unsigned clock_holds_ = 0;

@@ -129,25 +129,80 @@ TEST_CASE("timers fire while every worker is busy with short turns", "[scheduler
     });
 }
 
-// The workers are asleep, one of them until the first time. It finds a task that doesn't come back,
-// and so does whoever wakes for the next. Without somebody else's alarm the test never ends.
-TEST_CASE("times are kept though each task that wakes keeps its worker", "[scheduler]") {
-    static constexpr int workers = 3;
-    covey::run({.workers = workers}, []() -> covey::task<> {
-        for (int round = 0; round < 20; ++round) {
-            std::atomic<int> woken{0};
-            co_await covey::with_nursery([&](covey::nursery& nursery) {
-                for (int i = 1; i <= workers; ++i)
-                    nursery.start_soon([&woken, i]() -> covey::task<> {
-                        co_await covey::sleep_for(i * 2ms);
-                        woken.fetch_add(1);
-                        while (woken.load() < workers) {
-                        }
-                    });
-            });
-            CHECK(woken.load() == workers);
+// Everybody sleeps, nobody until a time that is near; then an ordinary thread wakes a task. What
+// that one leaves behind is found by another worker, though nobody looked when it began.
+template <class Left>
+void check_found_behind_woken(unsigned workers, Left left_behind) {
+    constexpr int rounds = 20;
+    auto [wake, woken] = covey::open_memory_channel<int>(0);
+    std::thread foreign([tx = std::move(wake)]() mutable {
+        for (int i = 0; i < rounds; ++i) {
+            std::this_thread::sleep_for(3ms);
+            tx.send_blocking(i);
+        }
+        tx.close();
+    });
+    int found = 0;
+    covey::run({.workers = workers}, [&, rx = std::move(woken)]() -> covey::task<> {
+        co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+            nursery.start_soon([]() -> covey::task<> { co_await covey::sleep_for(1h); });
+            while (co_await rx.next()) {
+                co_await left_behind();
+                ++found;
+            }
+            nursery.cancel();
+        });
+    });
+    foreign.join();
+    CHECK(found == rounds);
+}
+
+covey::task<> spin_until_child_has_run() {
+    std::atomic<bool> ran{false};
+    co_await covey::with_nursery([&](covey::nursery& nursery) {
+        nursery.start_soon([&ran] { ran.store(true); });
+        while (!ran.load()) {
         }
     });
+}
+
+// Each keeps its worker until the last one has been woken.
+covey::task<> sleep_and_spin(int sleepers) {
+    std::atomic<int> woken{0};
+    co_await covey::with_nursery([&](covey::nursery& nursery) {
+        for (int i = 1; i <= sleepers; ++i)
+            nursery.start_soon([&woken, i, sleepers]() -> covey::task<> {
+                co_await covey::sleep_for(i * 2ms);
+                woken.fetch_add(1);
+                while (woken.load() < sleepers) {
+                }
+            });
+    });
+}
+
+TEST_CASE("what a task leaves behind that an ordinary thread has woken is found", "[scheduler]") {
+    for (const unsigned workers : {2U, 3U})
+        check_found_behind_woken(workers, spin_until_child_has_run);
+}
+
+TEST_CASE("times are kept though each task that wakes keeps its worker", "[scheduler]") {
+    for (const int workers : {2, 3})
+        check_found_behind_woken(static_cast<unsigned>(workers),
+                                 [workers] { return sleep_and_spin(workers); });
+}
+
+// Two that have nothing to do look every 500 us, and don't wake each other meanwhile.
+TEST_CASE("to watch a task that doesn't come back costs little", "[scheduler]") {
+    static constexpr auto length = 300ms;
+    constexpr auto limit = support::is_sanitized ? length * 2 : length * 5 / 4;
+    const auto before = support::cpu_time();
+    covey::run({.workers = 3}, []() -> covey::task<> {
+        const auto until = std::chrono::steady_clock::now() + length;
+        while (std::chrono::steady_clock::now() < until) {
+        }
+        co_return;
+    });
+    CHECK(support::cpu_time() - before < limit);
 }
 
 // Tasks that wait for a channel and for a time that is far off, and then a thread of somebody else.
