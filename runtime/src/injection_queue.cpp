@@ -41,7 +41,40 @@ void injection_queue::push_all(ready_chain& tasks) noexcept {
     chained_.store(chain_.count(), order::relaxed);
 }
 
+void injection_queue::push_spilled(ready_chain& batch) noexcept {
+    const locked held(lock_);
+    count_.fetch_add(batch.count(), order::seq_cst);
+    spilled_.add(batch);
+    has_spilled_.store(true, order::relaxed);
+}
+
 void injection_queue::take(ready_chain& to, std::size_t most) noexcept {
+    std::size_t taken = take_in_order(to, most);
+    if (taken < most && has_spilled_.load(order::relaxed)) {
+        const locked held(lock_);
+        taken += spilled_.take_next(to, most - taken);
+        has_spilled_.store(!spilled_.empty(), order::relaxed);
+    }
+    count_.fetch_sub(taken, order::seq_cst);
+}
+
+task_record* injection_queue::take_oldest(bool of_spilled_first) noexcept {
+    ready_chain one;
+    std::size_t taken = of_spilled_first ? take_oldest_spilled(one) : take_in_order(one, 1);
+    if (taken == 0) taken = of_spilled_first ? take_in_order(one, 1) : take_oldest_spilled(one);
+    count_.fetch_sub(taken, order::seq_cst);
+    return one.take();
+}
+
+std::size_t injection_queue::take_oldest_spilled(ready_chain& to) noexcept {
+    if (!has_spilled_.load(order::relaxed)) return 0;
+    const locked held(lock_);
+    const std::size_t taken = spilled_.take_oldest(to);
+    has_spilled_.store(!spilled_.empty(), order::relaxed);
+    return taken;
+}
+
+std::size_t injection_queue::take_in_order(ready_chain& to, std::size_t most) noexcept {
     std::size_t taken = take_singles(to, most);
     if (taken < most && chained_.load(order::relaxed) != 0) {
         const locked held(lock_);
@@ -49,7 +82,7 @@ void injection_queue::take(ready_chain& to, std::size_t most) noexcept {
         for (; taken < most && !chain_.empty(); ++taken) to.add(*chain_.take());
         chained_.store(chain_.count(), order::relaxed);
     }
-    count_.fetch_sub(taken, order::seq_cst);
+    return taken;
 }
 
 std::size_t injection_queue::take_singles(ready_chain& to, std::size_t most) noexcept {

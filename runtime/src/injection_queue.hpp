@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "spilled_batches.hpp"
+
 #include <covey/detail/task_record.hpp>
 
 #include <cstddef>
@@ -8,13 +10,14 @@
 
 namespace covey::detail {
 
-// Ready tasks that belong to no worker yet: from threads that are none, from full rings, and whole
-// crowds that a cancellation wakes.
+// Ready tasks that belong to no worker yet: from threads that are none, whole crowds that a
+// cancellation wakes, and what full rings give away.
 //
 // What       A lock-free queue of fixed size for single tasks, so that a host's thread never waits
-//            for a worker; behind it a chain under a lock, for what doesn't fit and for crowds.
+//            for a worker; behind it a chain under a lock, for what doesn't fit and for crowds. The
+//            batches of full rings lie beside them.
 // Order      What one thread puts in comes out in that order: while there is a chain, everything
-//            new goes to its end, and the singles are taken first.
+//            new goes to its end, and the singles are taken first. Batches have an order of theirs.
 // Invariant  looks_empty() is true only if nothing was put in that its caller could know of: a
 //            task is counted before it can be found.
 class injection_queue {
@@ -27,8 +30,11 @@ class injection_queue {
     // Any thread.
     void push(task_record& task) noexcept;
     void push_all(ready_chain& tasks) noexcept;
-    // Up to `most` tasks, in order, to the end of `to`.
+    void push_spilled(ready_chain& batch) noexcept;
+    // Up to `most` tasks to the end of `to`.
     void take(ready_chain& to, std::size_t most) noexcept;
+    // The oldest of one kind, or else of the other; null: there is none.
+    [[nodiscard]] task_record* take_oldest(bool of_spilled_first) noexcept;
     [[nodiscard]] bool looks_empty() const noexcept { return count() == 0; }
     [[nodiscard]] std::size_t count() const noexcept {
         return count_.load(lowlevel::order::seq_cst);
@@ -37,14 +43,18 @@ class injection_queue {
  private:
     class ring;  // hides a heavy header
 
+    std::size_t take_in_order(ready_chain& to, std::size_t most) noexcept;
+    std::size_t take_oldest_spilled(ready_chain& to) noexcept;
     std::size_t take_singles(ready_chain& to, std::size_t most) noexcept;
 
     const std::unique_ptr<ring> singles_;
     lowlevel::atomic<std::size_t> count_{0};
 
     lowlevel::spin_lock lock_;
-    ready_chain chain_;                         // guarded by lock_
-    lowlevel::atomic<std::size_t> chained_{0};  // its length; written under lock_
+    ready_chain chain_;  // guarded by lock_, both
+    spilled_batches spilled_;
+    lowlevel::atomic<std::size_t> chained_{0};   // the chain's length; written under lock_, both
+    lowlevel::atomic<bool> has_spilled_{false};  // any batches
 };
 
 }  // namespace covey::detail

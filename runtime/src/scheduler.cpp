@@ -120,7 +120,8 @@ void scheduler::push_slowly(station& own, task_record& task) noexcept {
     if (own.queue.push(task)) return;
     ready_chain spilled;
     own.queue.spill_half(spilled);
-    inject(spilled);
+    injected_.push_spilled(spilled);
+    wake_one();
     static_cast<void>(own.queue.push(task));  // half of it is free
 }
 
@@ -149,20 +150,22 @@ task_record* scheduler::pop_in_order() noexcept {
 scheduler::turn scheduler::next(station& own) noexcept {
     const std::uint32_t turns = own.turns.load(order::relaxed) + 1;
     own.turns.store(turns, order::relaxed);
-    if (turns % turns_per_injected == 0) look_around(own);
     if ((!has_real_clock_ || turns % turns_per_clock_reading == 0) && timers_are_due())
         return {nullptr, false, false};
-    if (task_record* task = pop(own)) {
-        if (parked_.load(order::relaxed) != 0) call_for_help(own);
-        return {task, false, false};
-    }
-    return find_work(own);
+    task_record* task = turns % turns_per_injected == 0 ? look_around(own, turns) : nullptr;
+    if (task == nullptr) task = pop(own);
+    if (task == nullptr) [[unlikely]]
+        return find_work(own);
+    if (parked_.load(order::relaxed) != 0) call_for_help(own);
+    return {task, false, false};
 }
 
-// What comes from elsewhere, for a worker that has enough of its own.
-void scheduler::look_around(station& own) noexcept {
-    if (!injected_.looks_empty()) queue_injected(own, 1);
+// What comes from elsewhere, for a worker that has enough of its own. It runs at once: the own
+// queue may be full, and stay so.
+task_record* scheduler::look_around(station& own, std::uint32_t turns) noexcept {
     if (has_to_clean(own)) clean(own);
+    if (order_.is_seeded() || injected_.looks_empty()) return nullptr;
+    return injected_.take_oldest(turns / turns_per_injected % 2 == 0);
 }
 
 scheduler::turn scheduler::find_work(station& own) noexcept {
@@ -189,16 +192,15 @@ std::optional<scheduler::turn> scheduler::look_for_work(station& own) noexcept {
 // The own queue is empty.
 task_record* scheduler::take_injected(station& own) noexcept {
     if (injected_.looks_empty()) return nullptr;
-    if (!order_.is_seeded()) queue_injected(own, largest_batch);
+    queue_injected(own);
     return pop(own);
 }
 
-// A fair share of the injected tasks goes behind the own ones: what a thread has put in stays in
-// its order. One is enough for a worker that has others: more would only push its own ones out.
-void scheduler::queue_injected(station& own, std::size_t most) noexcept {
+// A fair share of the injected tasks.
+void scheduler::queue_injected(station& own) noexcept {
     if (order_.is_seeded()) return;  // they come with the next batch
     const std::size_t share =
-        std::min({injected_.count() / stations_.size() + 1, most, own.queue.room()});
+        std::min({injected_.count() / stations_.size() + 1, largest_batch, own.queue.room()});
     ready_chain batch;
     injected_.take(batch, share);
     while (task_record* task = batch.take()) static_cast<void>(own.queue.push(*task));

@@ -53,7 +53,8 @@ struct station {
 //            stay together until there is work to share. There is when a task has waited in a ring
 //            for 50 us: then its owner calls a parked worker (age rule), which takes only what it
 //            has itself seen waiting for 20 us. A full ring's older half, a crowd of more than 128
-//            and what comes from foreign threads is injected, and calls a worker at once.
+//            and what comes from foreign threads is injected, and calls a worker at once. Of what
+//            full rings gave away the newest runs first, the next of a tree that grows in depth.
 // Sentinel   Work behind a task that doesn't come back is found: while anybody runs, one parked
 //            worker looks every 500 us at the queues, and at the timers in time. It takes what is
 //            old, the first in a queue too, if the turn before it is still the same. Where all
@@ -135,7 +136,7 @@ class scheduler {
     [[nodiscard, gnu::noinline]] task_record* pop_in_order() noexcept;  // seeded
     void inject(ready_chain& tasks) noexcept;
     [[nodiscard]] task_record* take_injected(station& own) noexcept;
-    void queue_injected(station& own, std::size_t most) noexcept;
+    void queue_injected(station& own) noexcept;
     [[nodiscard]] turn find_work(station& own) noexcept;
     [[nodiscard]] std::optional<turn> look_for_work(station& own) noexcept;
 
@@ -144,7 +145,7 @@ class scheduler {
     [[nodiscard]] bool note_rings(station& own) noexcept;
     void call_for_help(station& own) noexcept;
 
-    void look_around(station& own) noexcept;
+    [[nodiscard]] task_record* look_around(station& own, std::uint32_t turns) noexcept;
     [[nodiscard]] bool has_to_clean(const station& own) const noexcept {
         return own.cleaned != cleanings_.load(lowlevel::order::acquire);
     }
