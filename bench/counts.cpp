@@ -123,6 +123,20 @@ covey::task<> round_trip(std::uint64_t count) {
     });
 }
 
+// The same where the receiver would take a value from another channel as well.
+covey::task<> chosen(std::uint64_t count) {
+    auto [tx, rx] = covey::open_memory_channel<std::uint64_t>(64);
+    auto [never_tx, never_rx] = covey::open_memory_channel<std::uint64_t>(64);
+    co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+        nursery.start_soon(produce, std::move(tx), count);
+        for (std::uint64_t received = 0; received < count; ++received) {
+            const auto which =
+                co_await covey::select(covey::receive_from(rx), covey::receive_from(never_rx));
+            expect(which.index() == 0);
+        }
+    });
+}
+
 // A nursery without children.
 covey::task<> nursery(std::uint64_t count) {
     for (std::uint64_t i = 0; i < count; ++i) co_await covey::with_nursery([](covey::nursery&) {});
@@ -214,6 +228,7 @@ constexpr operation operations[] = {{"checkpoint", checkpoint},
                                     {"call", call},
                                     {"message", message},
                                     {"round_trip", round_trip},
+                                    {"select", chosen},
                                     {"nursery", nursery},
                                     {"child", child},
                                     {"awaited_child", awaited_child},

@@ -2,6 +2,7 @@
 // Which of the ready cases is chosen, and what cases that are never chosen leave behind.
 #include "support/catch.hpp"
 #include "support/run_virtual.hpp"
+#include "support/usage.hpp"
 
 #include <covey/nursery.hpp>
 #include <covey/select.hpp>
@@ -117,9 +118,11 @@ TEST_CASE("the order of the choices is the seed's, wherever the channels lie in 
     CHECK(choices(2, 0) != one);
 }
 
-TEST_CASE("a million cases that lose leave nothing behind") {
+TEST_CASE("a million cases that lose leave nothing behind, and memory flat") {
     run_virtual([]() -> covey::task<> {
         constexpr std::size_t losing = 1'000'000;
+        constexpr std::size_t slack = 1 << 20;  // a byte for each of them
+        std::size_t memory = 0;
         auto [tx, rx] = covey::open_memory_channel<int>(0);
         auto [never_tx, never_rx] = covey::open_memory_channel<int>(0);
         auto [full_tx, full_rx] = covey::open_memory_channel<int>(0);
@@ -132,7 +135,9 @@ TEST_CASE("a million cases that lose leave nothing behind") {
                     co_await select(receive_from(never_rx), send_to(full_tx, 1), receive_from(rx),
                                     after(1h), receive_from(never_rx));
                 if (which.index() != 2) FAIL("case " << which.index());
+                if (i == losing / 400) memory = support::resident_bytes();
             }
+            if (!support::is_sanitized) CHECK(support::resident_bytes() <= memory + slack);
             const covey::testing::leak_report left = covey::testing::leaks();
             CHECK(left.timers == 0);
             CHECK(left.waiters <= 1);  // the sender, if it hasn't gone on yet

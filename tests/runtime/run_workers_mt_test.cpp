@@ -29,8 +29,9 @@ covey::task<> echo(covey::receive_channel<int> in, covey::send_channel<int> out)
 
 }  // namespace
 
-// A foreign thread's value reaches a run that may just be going to sleep. Each round parks and
-// wakes twice; COVEY_RACE_FACTOR=25 makes it a million. If a wake-up is lost, the test never ends.
+// A foreign thread's value reaches a run that may just be going to sleep. In each round the run
+// parks and is woken, and so is the thread; COVEY_RACE_FACTOR=50 makes it a million, in the
+// optimised build (tests/CMakeLists.txt). If a wake-up is lost, the test never ends.
 TEST_CASE("no wake-up from another thread is lost, however idle the run is (T30)", "[scheduler]") {
     const int rounds = static_cast<int>(support::rounds(20'000));
     auto [requests, in] = covey::open_memory_channel<int>(0);
