@@ -78,6 +78,7 @@ class Row:
 
 
 METRIC_UNITS = {
+    "late_p50": "ns late, half of the sleeps",
     "late_p99": "ns late, 1 % of the sleeps",
     "peak_bytes": "bytes at the peak",
     "bytes": "bytes each",
