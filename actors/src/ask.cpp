@@ -151,7 +151,7 @@ bool post_operation::await_ready(envelope& message) {
     return ready;
 }
 
-inline lowlevel::spin_lock& post_operation::guard() const noexcept { return target_->box().lock(); }
+lowlevel::spin_lock& post_operation::guard() const noexcept { return target_->box().lock(); }
 
 bool post_operation::try_usual() noexcept {
     return target_->box().post_as_usual_locked(*static_cast<envelope*>(node().slot));

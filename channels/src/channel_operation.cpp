@@ -50,7 +50,7 @@ void channel_operation::unlock() noexcept {
     if (served != nullptr) served->wake();
 }
 
-inline lowlevel::spin_lock& channel_operation::guard() const noexcept { return core().lock(); }
+lowlevel::spin_lock& channel_operation::guard() const noexcept { return core().lock(); }
 
 // The usual case is a leaf: nothing is called, so nothing is saved.
 bool send_operation_base::await_ready() { return start_as_usual(*this); }

@@ -59,7 +59,8 @@ void ring::rotate() noexcept {
 }
 
 void ring::take_all(ring& other) noexcept {
-    if (other.slots() == other.inside_) {
+    if (other.is_inside()) {
+        COVEY_ASSERT(is_inside(), "a ring takes over from one of another capacity");
         for (; other.count_ != 0; ++count_) other.pop(place(count_));
         return;
     }
@@ -71,7 +72,7 @@ void ring::take_all(ring& other) noexcept {
 }
 
 void ring::release_storage() noexcept {
-    if (slots() != inside_) ::operator delete(outside_, std::align_val_t(type_->alignment));
+    if (!is_inside()) ::operator delete(outside_, std::align_val_t(type_->alignment));
     outside_ = nullptr;
     slots_ = first_ = 0;
 }

@@ -13,8 +13,8 @@ namespace covey::detail {
 
 // The buffered values of a channel, oldest first, of a type that only the element_type knows.
 // Grows as it is used, so a large capacity costs what is buffered, to at most 2^32 - 1 of them:
-// numbers of 32 bits make a channel 20 bytes smaller. If it is for one small value, as in a
-// million channels of their own tasks, that one is kept in itself. Threads: its owner's lock.
+// numbers of 32 bits make a channel 20 bytes smaller. A ring for one small value has its only slot
+// in itself: a channel of capacity 1 takes no memory for it. Threads: its owner's lock.
 class ring {
  public:
     ring(const element_type& type, std::size_t capacity) noexcept : type_(&type) {
@@ -72,7 +72,7 @@ class ring {
     // Moves the oldest one to the end, as the newest.
     void rotate() noexcept;
 
-    // Takes all values of another one of that type. This one is empty.
+    // Takes all values of another one of that type and capacity. This one is empty.
     void take_all(ring& other) noexcept;
 
  private:
@@ -81,20 +81,20 @@ class ring {
     [[nodiscard]] bool fits_inside() const noexcept {
         return type_->size <= sizeof inside_ && type_->alignment <= alignof(void*);
     }
-    [[nodiscard]] unsigned char* slots_of_words() noexcept {
+    [[nodiscard]] bool is_inside() const noexcept { return slots_ == 1 && fits_inside(); }
+    [[nodiscard]] unsigned char* storage() noexcept { return is_inside() ? inside_ : outside_; }
+    [[nodiscard]] unsigned char* storage_of_words() noexcept {
+        static_assert(sizeof inside_ >= 8, "a word fits inside");
         return slots_ == 1 ? inside_ : outside_;
-    }
-    [[nodiscard]] unsigned char* slots() noexcept {
-        return fits_inside() ? slots_of_words() : outside_;
     }
     [[nodiscard]] void* place(std::size_t index) noexcept {
         std::size_t at = std::size_t{first_} + index;
         if (at >= slots_) at -= slots_;
-        return slots() + at * type_->size;
+        return storage() + at * type_->size;
     }
     [[nodiscard]] void* word_place(std::size_t index) noexcept {
         const std::size_t at = std::size_t{first_} + index;
-        return slots_of_words() + (at >= slots_ ? at - slots_ : at) * 8;
+        return storage_of_words() + (at >= slots_ ? at - slots_ : at) * 8;
     }
 
     void grow(std::size_t limit);

@@ -254,7 +254,6 @@ class send_operation_base : public channel_operation {
     [[nodiscard]] bool has_dropped() const noexcept { return has_dropped_; }
 
  private:
-    friend class channel_operation;
     friend class lowlevel::wait_operation;
 
     [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept final {
@@ -287,7 +286,6 @@ class receive_operation_base : public channel_operation {
     [[noreturn]] void throw_ended() const;
 
  private:
-    friend class channel_operation;
     friend class lowlevel::wait_operation;
 
     [[nodiscard]] const lowlevel::wait_traits& traits() const noexcept final {

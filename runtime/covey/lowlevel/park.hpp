@@ -312,7 +312,7 @@ class wait_operation : private wait_node {
     [[nodiscard]] bool start_locked(Steps& steps, turn& now);
 
     // start() for one that is nearly always over at once: first that, without the steps of one that
-    // may wait. Besides those a subclass has
+    // may wait. Besides those a subclass has, none of which throws,
     //   spin_lock& guard()               what lock() takes
     //   bool is_owed_alone(turn&)        the turn owes nothing but what this one keeps, if anything
     //   void begin_owed(turn&)           begin() for such a one
