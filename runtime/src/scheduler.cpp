@@ -288,7 +288,7 @@ void scheduler::park(station& own) noexcept {
     const unsigned parked = parked_.fetch_add(1, order::seq_cst) + 1;
     const bool has_work = !injected_.looks_empty() || stopped_.load(order::relaxed) ||
                           has_to_clean(own) || timers_are_due() ||
-                          (parked == workers() && make_progress_when_idle(own));
+                          (parked == workers() && make_progress_when_idle());
     const bool is_stuck = !has_work && simulated() != nullptr;
     if (!has_work && !is_stuck) sleep(held);
     while (is_held_still_) work_.wait(held);
@@ -350,12 +350,16 @@ bool scheduler::is_looked_after_locked(duration left) const noexcept {
 }
 
 // Every worker is parked and nothing is queued. True: something changed.
-bool scheduler::make_progress_when_idle(station& own) noexcept {
+bool scheduler::make_progress_when_idle() noexcept {
     ready_chain woken;
     while (lowlevel::wait_node* node = idle_waiters_.pop_front())
         if (node->claim()) complete_into(woken, *node);
     if (!woken.empty()) {
-        while (task_record* task = woken.take()) push(own, *task);
+        // A ring could be full, and who it calls needs the lock.
+        if (order_.is_seeded())
+            order_.ready().append(woken);
+        else
+            injected_.push_all(woken);
         return true;
     }
     const std::int64_t next = timers_.next();

@@ -160,7 +160,7 @@ class scheduler {
     void call_sentinel(station& own) noexcept;
     [[nodiscard]] bool is_looked_after_locked(duration left) const noexcept;
 
-    [[nodiscard]] bool make_progress_when_idle(station& own) noexcept;
+    [[nodiscard]] bool make_progress_when_idle() noexcept;
     void wake_one() noexcept;
     [[nodiscard]] bool is_still_locked() const noexcept;
     void make_next_time_exact() noexcept;

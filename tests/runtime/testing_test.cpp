@@ -141,6 +141,22 @@ TEST_CASE("several wait for idleness again and again, in step (Q1)") {
     }
 }
 
+TEST_CASE("more wait for idleness than a worker's queue holds, testing_mt (Q1)") {
+    for (const unsigned workers : {1U, 2U}) {
+        covey::run({.workers = workers}, []() -> covey::task<> {
+            std::atomic<int> woken{0};
+            co_await covey::with_nursery([&](covey::nursery& nursery) {
+                for (int i = 0; i < 1000; ++i)
+                    nursery.start_soon([&woken]() -> covey::task<> {
+                        co_await covey::testing::wait_all_tasks_blocked();
+                        woken.fetch_add(1);
+                    });
+            });
+            CHECK(woken.load() == 1000);
+        });
+    }
+}
+
 TEST_CASE("idleness is when every worker has nothing to do, testing_mt (Q1, TT01)") {
     for (const unsigned workers : {2U, 3U}) {
         support::faults faults;
