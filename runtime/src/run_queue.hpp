@@ -115,13 +115,16 @@ class alignas(64) run_queue {
         return front_.load(lowlevel::order::relaxed) != nullptr;
     }
 
-    // Anybody: the ends of the ring, which only ever grow. A task queued at `tail` has left the
-    // ring once has_passed(tail).
+    // Anybody: the ends of the ring, which only ever grow, modulo 2^32. A task queued at `tail` has
+    // left the ring once has_passed(tail). A position that is not between the ends has been passed,
+    // however long ago: two thousand million tasks later it would seem to lie ahead.
     [[nodiscard]] std::uint32_t tail() const noexcept {
         return tail_.load(lowlevel::order::acquire);
     }
     [[nodiscard]] bool has_passed(std::uint32_t position) const noexcept {
-        return static_cast<std::int32_t>(head_.load(lowlevel::order::acquire) - position) >= 0;
+        const std::uint32_t head = head_.load(lowlevel::order::acquire);
+        const std::uint32_t queued = tail_.load(lowlevel::order::acquire) - head;
+        return position - head - 1 >= queued;
     }
     [[nodiscard]] bool is_ring_empty() const noexcept { return has_passed(tail()); }
 
