@@ -33,7 +33,12 @@ void timer_wheel::disarm(timer& node) noexcept {
         heap_.remove(node);
     node.armed_ = false;
     count(counted::timers, -1);
-    if (node.when_ == next() || !is_exact()) note_next();
+    if (node.when_ != next() && is_exact()) return;
+    // No timer is earlier than that was, though the slot of the first one begins earlier. What
+    // everybody sleeps until must not be lowered: whoever is armed before it would tell nobody.
+    const std::int64_t least = next();
+    note_next();
+    if (next() < least) set_next(least, false);
 }
 
 timer* timer_wheel::take_due(std::int64_t now) noexcept {

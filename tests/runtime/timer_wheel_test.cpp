@@ -9,6 +9,7 @@
 #include <limits>
 #include <memory>
 #include <set>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -145,4 +146,28 @@ TEST_CASE("the last moment of all is a time too") {
     wheel.find_next();
     CHECK(wheel.next() == end);
     CHECK(wheel.take_due(end) == &last);
+}
+
+// Who sleeps until the earliest time is told of an earlier one: also when the earliest timer itself
+// was taken away meanwhile, whose slot begins long before it.
+TEST_CASE("a timer that is armed anew for an earlier time is the first") {
+    constexpr std::int64_t ms = 1'000'000;
+    for (const auto& [first, other, earlier] :
+         {std::tuple{2000 * ms, 2050 * ms, 1500 * ms},
+          std::tuple{600'000 * ms, 610'000 * ms, 560'000 * ms},
+          std::tuple{5 * ms, 6 * ms, 1 * ms}}) {
+        timer_wheel wheel(0);
+        node moved, stays;
+        CHECK(wheel.arm(moved, first));
+        CHECK_FALSE(wheel.arm(stays, other));
+        const std::int64_t sleeping_until = wheel.next();
+        wheel.disarm(moved);
+        CHECK(wheel.next() >= sleeping_until);
+        CHECK(wheel.arm(moved, earlier));
+        CHECK(wheel.next() == earlier);
+        CHECK(wheel.take_due(earlier) == &moved);
+        wheel.find_next();
+        CHECK(wheel.next() == other);
+        wheel.disarm(stays);
+    }
 }
