@@ -283,11 +283,15 @@ bool nursery_block::stop_a_service() noexcept {
         scope_tree::make_cause("body and children of the service's nursery are done", {});
     ready_chain cancelled;
     {
-        // With the whole tree, since the service is to be alive until it is cancelled.
+        // With the whole tree, since the service is to be alive until it is cancelled: one that has
+        // a scope can't leave it meanwhile. One that has none may be gone with the nursery's lock.
         const locked whole(core.tree());
-        task_record* service = choose_service();
-        cancel_scope* own =
-            service == nullptr ? nullptr : scope_tree::outermost_of_locked(*service);
+        cancel_scope* own = nullptr;
+        {
+            const locked held(nursery_.lock_);
+            if (const task_record* service = choose_service())
+                own = scope_tree::outermost_of_locked(*service);
+        }
         if (own != nullptr)
             scope_tree::cancel_locked(*own, cancel_source::shutdown, cause, cancelled);
         else
@@ -297,10 +301,9 @@ bool nursery_block::stop_a_service() noexcept {
     return nursery_.open_;
 }
 
-// Null: none is left, and the nursery is closed; or a service has started another child meanwhile,
-// and that comes first.
+// With the nursery's lock held. Null: none is left, and the nursery is closed; or a service has
+// started another child meanwhile, and that comes first.
 task_record* nursery_block::choose_service() noexcept {
-    const locked held(nursery_.lock_);
     if (!settle_locked(nursery_)) return nullptr;
     return nursery_.stopping_ = nursery_.services_.back();
 }

@@ -300,3 +300,25 @@ TEST_CASE("the tree can be looked at while it changes on several workers_mt") {
                    co_return faults.text();
                });
 }
+
+// Whoever stops it looks for its scope while it leaves that, and while its record goes.
+TEST_CASE("a service that ends by itself while its nursery stops it") {
+    const std::size_t rounds = support::rounds(2000);
+    std::atomic<std::size_t> ended{0};
+    covey::run({.workers = 3}, [&]() -> covey::task<> {
+        co_await covey::with_nursery([&](covey::nursery& several) {
+            for (int i = 0; i < 6; ++i)
+                several.start_soon([&]() -> covey::task<> {
+                    for (std::size_t round = 0; round < rounds; ++round)
+                        co_await covey::with_nursery([&](covey::nursery& nursery) -> covey::task<> {
+                            for (int each = 0; each < 2; ++each)
+                                nursery.start_service(
+                                    []() -> covey::task<> { co_await covey::checkpoint(); });
+                            co_await covey::checkpoint();
+                        });
+                    ++ended;
+                });
+        });
+    });
+    CHECK(ended.load() == 6);
+}
