@@ -84,7 +84,8 @@ void supervisor_core::climb(child_slot& child) {
         case stop_rung::asked:
             log(event::asked_to_stop, &child);
             if (scope) scope->soft_cancel(reason);
-            child.stop_politely(child.purpose == stop_purpose::for_good);
+            // One that wasn't ready in time will be started again: its address stays.
+            child.stop_politely(child.purpose == stop_purpose::for_good && !child.start_timed_out);
             break;
         case stop_rung::cancelled:
             log(event::cancelled, &child);

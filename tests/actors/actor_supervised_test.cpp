@@ -10,9 +10,11 @@
 #include <covey/timeout.hpp>
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -343,4 +345,89 @@ TEST_CASE("a child that calls its closing supervisor is answered at once (SV8, S
         CHECK_THAT(answer, Contains("closing"));
         CHECK(support::elapsed() == 1s);
     });
+}
+
+namespace {
+
+// Its second start doesn't end.
+class late_once : public covey::actor {
+ public:
+    late_once(int& starts, int& words) : starts_(starts), words_(words) {}
+    covey::task<> on_start() override {
+        if (++starts_ == 2) co_await covey::sleep_forever();
+    }
+    void handle(const support::fail& message) { throw std::runtime_error(message.what); }
+    void handle(const support::note&) { ++words_; }
+
+ private:
+    int& starts_;
+    int& words_;
+};
+
+}  // namespace
+
+namespace {
+
+// Thrown away, it sends another one to the same actor.
+class undying {
+ public:
+    explicit undying(std::function<void()> last_words) : last_words_(std::move(last_words)) {}
+    undying(undying&& other) noexcept : last_words_(std::exchange(other.last_words_, nullptr)) {}
+    undying& operator=(undying&&) = delete;
+    ~undying() {
+        if (last_words_) last_words_();
+    }
+    void rest() noexcept { last_words_ = nullptr; }
+
+ private:
+    std::function<void()> last_words_;
+};
+
+class undertaker : public covey::actor {
+ public:
+    explicit undertaker(int& buried) : buried_(buried) {}
+    void handle(const support::fail& message) { throw std::runtime_error(message.what); }
+    void handle(undying message) {
+        message.rest();
+        ++buried_;
+    }
+
+ private:
+    int& buried_;
+};
+
+}  // namespace
+
+TEST_CASE("a restart discards what was sent before it, and nothing that comes meanwhile (SV24)") {
+    int buried = 0, sent = 0;
+    with_supervised(
+        with_pause(), [&](covey::supervisor& supervisor, support::trace&) -> covey::task<> {
+            const auto ref = co_await covey::start_actor<undertaker>(
+                supervisor,
+                {.name = "u", .mailbox = 100'000, .on_restart = covey::on_restart::drain},
+                std::ref(buried));
+            std::function<void()> send_one = [&] {
+                if (++sent < 1000) static_cast<void>(ref.try_tell(undying(send_one)));
+            };
+            co_await ref.tell(support::fail{});
+            co_await ref.tell(undying(send_one));
+            co_await covey::sleep_for(10s);
+            CHECK(sent == 1);
+            CHECK(buried == 1);
+        });
+}
+
+TEST_CASE("an actor that restarts too late keeps its address and its mailbox (SV7, SV24)") {
+    int starts = 0, words = 0;
+    with_supervised(
+        with_pause(), [&](covey::supervisor& supervisor, support::trace&) -> covey::task<> {
+            const auto ref = co_await covey::start_actor<late_once>(
+                supervisor, {.name = "late", .start_limit = 1s}, std::ref(starts), std::ref(words));
+            co_await ref.tell(support::fail{});
+            co_await covey::sleep_for(10s);
+            CHECK(starts == 3);
+            co_await ref.tell(support::note{"a"});
+            co_await covey::sleep_for(1s);
+            CHECK(words == 1);
+        });
 }
