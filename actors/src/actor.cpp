@@ -428,21 +428,30 @@ called_handler tick_source::handle(actor& by) {
 
 namespace {
 
-// What stands in the mailbox for a tick: a reference to its source.
 using tick_ref = counted_ref<tick_source>;
 
+// What stands in the mailbox for a tick. When it is handled the next one may be queued already.
+struct queued_tick {
+    tick_ref source;
+    bool is_queued = true;
+
+    void leave_mailbox() noexcept {
+        if (std::exchange(is_queued, false)) source->leave_mailbox();
+    }
+};
+
 constexpr message_type tick_message = {
-    &move_stored<tick_ref>,
-    is_moved_as_bytes<tick_ref>,
+    &move_stored<queued_tick>,
+    is_moved_as_bytes<queued_tick>,
     [](void* message) noexcept {
-        stored_message<tick_ref>(message)->leave_mailbox();
-        destroy_stored<tick_ref>(message);
+        stored_message<queued_tick>(message).leave_mailbox();
+        destroy_stored<queued_tick>(message);
     },
     nullptr,
     [](actor& by, void* message, reply_core*) {
-        const tick_ref& source = stored_message<tick_ref>(message);
-        source->leave_mailbox();
-        return source->handle(by);
+        auto& tick = stored_message<queued_tick>(message);
+        tick.leave_mailbox();
+        return tick.source->handle(by);
     },
     [](std::coroutine_handle<>, reply_core&) {},
     []() noexcept -> const char* { return "a tick of send_every"; },
@@ -460,7 +469,7 @@ task<> send_repeatedly(duration period, cell_ref cell, std::uint32_t number, tic
         co_await sleep_until(next);
         if (!source->claim()) continue;
         envelope tick(*cell, number);
-        tick.box.put<tick_ref>(tick_message, source);
+        tick.box.put<queued_tick>(tick_message, queued_tick{source});
         static_cast<void>(force_post(tick));
     }
 }

@@ -36,22 +36,14 @@ class dropped_envelope {
  public:
     [[nodiscard]] void* place() noexcept { return bytes_; }
 
-    // With no lock held. What is exempt from overflow goes back, to the end.
+    // With no lock held.
     void discard() noexcept {
         envelope& message = *std::launder(reinterpret_cast<envelope*>(bytes_));
-        if (!message.is_exempt || !put_back(message)) message.discard(dead_letter_reason::overflow);
+        message.discard(dead_letter_reason::overflow);
         message.~envelope();
     }
 
  private:
-    static bool put_back(envelope& message) noexcept {
-        try {
-            return force_post(message);
-        } catch (...) {
-            return false;
-        }
-    }
-
     alignas(envelope) unsigned char bytes_[sizeof(envelope)];
 };
 

@@ -99,15 +99,28 @@ bool mailbox::force_locked(posting& what) {
 mailbox::posted mailbox::overflow_locked(posting& what) {
     if (policy_ == overflow::block) return posted::no_room;
     if (policy_ == overflow::fail) return posted::refused;
-    ++dropped_;
-    what.has_dropped = true;
     if (policy_ == overflow::drop_newest || capacity_ == 0) {
         take_in(what.room_for_dropped, what.message);
-    } else {
+    } else if (rotate_exempt(count_)) {
         pop(what.room_for_dropped);
         push(what.message);
+    } else {  // all are exempt, and stay
+        push(what.message);
+        static_cast<void>(rotate_exempt(count_ - 1));
+        return posted::yes;
     }
+    ++dropped_;
+    what.has_dropped = true;
     return posted::yes;
+}
+
+// What is exempt from overflow goes to the end, up to so many. True: the first one now isn't.
+bool mailbox::rotate_exempt(std::size_t most) noexcept {
+    for (; most != 0 && at(0).is_exempt; --most) {
+        if (count_ != slots_) std::construct_at(&at(count_), std::move(at(0)));
+        if (++first_ == slots_) first_ = 0;  // in a full ring that place is the one after the last
+    }
+    return !at(0).is_exempt;
 }
 
 wait_node* mailbox::claim_receiver_locked() noexcept {

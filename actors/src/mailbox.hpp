@@ -108,6 +108,7 @@ class mailbox {
     void make_room();
     [[nodiscard]] bool take_locked(envelope& place, lowlevel::wait_node*& served) noexcept;
     [[nodiscard]] posted overflow_locked(posting& what);
+    [[nodiscard]] bool rotate_exempt(std::size_t most) noexcept;
     [[nodiscard]] lowlevel::wait_node* admit_sender_locked() noexcept;
     [[nodiscard]] lowlevel::wait_node* claim_receiver_locked() noexcept;
     [[nodiscard]] lowlevel::wait_node* claim_sender_locked() noexcept;

@@ -137,7 +137,7 @@ TEST_CASE("timers neither wait for room nor are dropped, whatever the overflow p
     }
 }
 
-TEST_CASE("drop_oldest puts a tick back instead of dropping it") {
+TEST_CASE("drop_oldest puts a tick behind instead of dropping it") {
     support::with_actors([](covey::nursery& nursery, trace& log) -> covey::task<> {
         const auto ref = co_await covey::start_actor<clockwork>(
             nursery, {.mailbox = 1, .overflow = covey::overflow::drop_oldest}, std::ref(log));
@@ -263,5 +263,50 @@ TEST_CASE("a tick for an incarnation that has failed is no dead letter, one that
                 CHECK(support::accounts(ref) == "handled 1, queued 0, returned 0, dead 1");
                 CHECK(support::accounted(ref) == 2);
             });
+    });
+}
+
+namespace {
+
+class slow_clock : public covey::actor {
+ public:
+    covey::task<> on_start() override {
+        send_every(1s, tick());
+        co_return;
+    }
+    covey::task<> handle(tick) { co_await covey::sleep_for(1500ms); }
+    covey::task<> handle(nap message) { co_await covey::sleep_for(message.length); }
+};
+
+}  // namespace
+
+TEST_CASE("of each send_every one tick is queued at most, however slow the handlers are") {
+    support::with_actors(1, [](covey::nursery& nursery, trace&) -> covey::task<> {
+        const auto ref = co_await covey::start_actor<slow_clock>(nursery, {});
+        for (int i = 0; i < 20; ++i) {
+            co_await covey::sleep_for(1100ms);
+            if (i % 5 == 0) co_await ref.tell(nap{3s});
+            CHECK(ref.statistics().current_buffer_used <= 2);  // a nap and a tick
+        }
+        ref.stop();
+    });
+}
+
+// Only what isn't exempt is dropped, however often what is has been passed over.
+TEST_CASE("a timer's message in a full mailbox doesn't make it grow, drop_oldest") {
+    support::with_actors(1, [](covey::nursery& nursery, trace& log) -> covey::task<> {
+        const auto ref = co_await covey::start_actor<clockwork>(
+            nursery, {.mailbox = 2, .overflow = covey::overflow::drop_oldest}, std::ref(log));
+        co_await ref.tell(once{1s, "timer"});
+        co_await covey::sleep_for(1ms);
+        co_await ref.tell(nap{10s});
+        co_await covey::sleep_for(5s);
+        for (int i = 0; i < 1000; ++i) co_await ref.tell(word{std::to_string(i)});
+        CHECK(ref.statistics().current_buffer_used <= 3);
+        CHECK(ref.statistics().dropped >= 998);
+        co_await covey::sleep_for(10s);
+        CHECK_THAT(log.text(),
+                   Catch::Matchers::Contains("timer") && Catch::Matchers::Contains("999"));
+        ref.stop();
     });
 }
