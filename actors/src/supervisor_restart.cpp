@@ -143,7 +143,9 @@ bool supervisor_core::start_group() {
         const counted_ref<child_slot> child = each->second;
         group_.cursor = child->id.value;
         switch (child->state.load(lowlevel::order::relaxed)) {
-            case child_state::starting: return false;
+            case child_state::starting:
+            case child_state::stopping:
+                return false;  // nor is the next one started before it ended
             case child_state::absent:
             case child_state::down:
             case child_state::backoff: start_incarnation(*child); return !child->runs;

@@ -526,3 +526,38 @@ TEST_CASE("a child that goes down by hand while its group stops waits for the gr
           "0 start a.1, 0 start b.1, 0 start c.1, 1 incident a.1 #1: crash, 1.5 went_down b.1, "
           "3 went_down c.1, 4 start a.2, 4 start b.2, 4 start c.2");
 }
+
+// b is too late, and takes its time to end: until then c isn't started.
+TEST_CASE("in a group restart the next waits for one that is stopped while it starts (SV7, SV16)") {
+    support::witness log;
+    int run_of_a = 0, run_of_b = 0;
+    support::run_watched(
+        log, group(covey::strategy::rest_for_one),
+        [&](covey::supervisor& supervisor) -> covey::task<> {
+            co_await supervisor.start({.name = "a"},
+                                      [&](covey::task_status<void> status) -> covey::task<> {
+                                          status.started();
+                                          if (++run_of_a == 1)
+                                              co_await support::fails_after(1s, "crash");
+                                          co_await support::obedient();
+                                      });
+            co_await supervisor.start({.name = "b", .start_limit = 1s},
+                                      [&](covey::task_status<void> status) -> covey::task<> {
+                                          if (++run_of_b == 2)
+                                              co_await covey::shielded(covey::sleep_for(5s));
+                                          status.started();
+                                          co_await support::obedient();
+                                      });
+            co_await supervisor.start({.name = "c"}, support::obedient);
+            co_await covey::sleep_for(30s);
+            supervisor.stop_all();
+        });
+    // b.2 starts at 2 s, is late at 3 s, and gone at 7 s.
+    lines starts;
+    for (const std::string& line : log.story())
+        if (line.find("start c") != std::string::npos || line.find("start b") != std::string::npos)
+            starts.push_back(line);
+    REQUIRE(starts.size() >= 4);
+    CHECK(starts[2] == "2 start b.2");
+    CHECK(starts[3] == "8 start b.3");
+}
