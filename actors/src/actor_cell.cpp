@@ -192,14 +192,14 @@ void actor_cell::discard_refused() noexcept {
 
 // Of a mailbox that stays open, what was sent before: more may come as fast as it goes.
 void actor_cell::drain(dead_letter_reason why) noexcept {
+    const bool restarts = why == dead_letter_reason::restarted;
     const channel_statistics sent = box_.statistics();
-    const bool stays_open = why == dead_letter_reason::restarted;
     std::size_t left =
-        stays_open ? sent.current_buffer_used + sent.tasks_waiting_send : unbounded_capacity;
+        restarts ? sent.current_buffer_used + sent.tasks_waiting_send : unbounded_capacity;
     for (; left != 0; --left) {
         envelope next;  // empty, filled by the mailbox
         if (!box_.take(next)) return;
-        next.discard(why, nullptr, why == dead_letter_reason::restarted);
+        next.discard(why, nullptr, restarts);
     }
 }
 

@@ -50,26 +50,24 @@ void injection_queue::push_spilled(ready_chain& batch) noexcept {
 
 void injection_queue::take(ready_chain& to, std::size_t most) noexcept {
     std::size_t taken = take_in_order(to, most);
-    if (taken < most && has_spilled_.load(order::relaxed)) {
-        const locked held(lock_);
-        taken += spilled_.take_next(to, most - taken);
-        has_spilled_.store(!spilled_.empty(), order::relaxed);
-    }
+    if (taken < most) taken += take_spilled(to, most - taken, spilled_batches::age::newest_mostly);
     count_.fetch_sub(taken, order::seq_cst);
 }
 
 task_record* injection_queue::take_oldest(bool of_spilled_first) noexcept {
+    constexpr auto oldest = spilled_batches::age::oldest;
     ready_chain one;
-    std::size_t taken = of_spilled_first ? take_oldest_spilled(one) : take_in_order(one, 1);
-    if (taken == 0) taken = of_spilled_first ? take_in_order(one, 1) : take_oldest_spilled(one);
+    std::size_t taken = of_spilled_first ? take_spilled(one, 1, oldest) : take_in_order(one, 1);
+    if (taken == 0) taken = of_spilled_first ? take_in_order(one, 1) : take_spilled(one, 1, oldest);
     count_.fetch_sub(taken, order::seq_cst);
     return one.take();
 }
 
-std::size_t injection_queue::take_oldest_spilled(ready_chain& to) noexcept {
+std::size_t injection_queue::take_spilled(ready_chain& to, std::size_t most,
+                                          spilled_batches::age wanted) noexcept {
     if (!has_spilled_.load(order::relaxed)) return 0;
     const locked held(lock_);
-    const std::size_t taken = spilled_.take_oldest(to);
+    const std::size_t taken = spilled_.take(to, most, wanted);
     has_spilled_.store(!spilled_.empty(), order::relaxed);
     return taken;
 }

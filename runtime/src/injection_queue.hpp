@@ -44,7 +44,8 @@ class injection_queue {
     class ring;  // hides a heavy header
 
     std::size_t take_in_order(ready_chain& to, std::size_t most) noexcept;
-    std::size_t take_oldest_spilled(ready_chain& to) noexcept;
+    std::size_t take_spilled(ready_chain& to, std::size_t most,
+                             spilled_batches::age wanted) noexcept;
     std::size_t take_singles(ready_chain& to, std::size_t most) noexcept;
 
     const std::unique_ptr<ring> singles_;

@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cstddef>
-#include <utility>
 
 namespace covey::detail {
 
@@ -22,11 +21,18 @@ class spilled_batches {
         at(count_++).append(batch);
     }
     // Up to `most` tasks of one batch to the end of `to`, in order; gives how many.
-    std::size_t take_next(ready_chain& to, std::size_t most) noexcept {
-        const bool is_oldest_due = ++taken_ % takes_per_oldest == 0;
-        return take(is_oldest_due ? 0 : count_ - 1, to, most);
+    enum class age { newest_mostly, oldest };
+    std::size_t take(ready_chain& to, std::size_t most, age wanted) noexcept {
+        if (empty()) return 0;
+        const bool takes_oldest = wanted == age::oldest || ++taken_ % takes_per_oldest == 0;
+        ready_chain& from = at(takes_oldest ? 0 : count_ - 1);
+        std::size_t taken = 0;
+        for (; taken < most && !from.empty(); ++taken) to.add(*from.take());
+        if (!from.empty()) return taken;
+        if (takes_oldest) oldest_ = (oldest_ + 1) % batches_.size();
+        --count_;
+        return taken;
     }
-    std::size_t take_oldest(ready_chain& to) noexcept { return take(0, to, 1); }
 
  private:
     static constexpr unsigned takes_per_oldest = 8;
@@ -34,16 +40,6 @@ class spilled_batches {
     // By age, the oldest first.
     [[nodiscard]] ready_chain& at(std::size_t index) noexcept {
         return batches_[(oldest_ + index) % batches_.size()];
-    }
-    std::size_t take(std::size_t index, ready_chain& to, std::size_t most) noexcept {
-        if (empty()) return 0;
-        ready_chain& from = at(index);
-        std::size_t taken = 0;
-        for (; taken < most && !from.empty(); ++taken) to.add(*from.take());
-        if (!from.empty()) return taken;
-        if (index == 0) oldest_ = (oldest_ + 1) % batches_.size();
-        --count_;
-        return taken;
     }
     void join_oldest() noexcept {
         at(0).append(at(1));

@@ -138,7 +138,7 @@ void check_found_behind_woken(unsigned workers, Left left_behind) {
     auto [wake, woken] = covey::open_memory_channel<int>(0);
     std::thread foreign([tx = std::move(wake)]() mutable {
         for (int i = 0; i < rounds; ++i) {
-            std::this_thread::sleep_for(3ms);
+            std::this_thread::sleep_for(3ms);  // the sentinel goes to sleep as well
             tx.send_blocking(i);
         }
         tx.close();

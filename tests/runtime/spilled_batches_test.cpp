@@ -17,6 +17,7 @@ namespace {
 
 using covey::detail::ready_chain;
 using covey::detail::spilled_batches;
+using age = spilled_batches::age;
 
 class numbered final : public covey::detail::task_record {
  public:
@@ -36,6 +37,13 @@ struct numbers {
         for (int i = 0; i < size; ++i) result.add(made.emplace_back(static_cast<int>(made.size())));
         return result;
     }
+    void add(spilled_batches& to, int number_of_batches, int size) {
+        for (int i = 0; i < number_of_batches; ++i) {
+            ready_chain added = batch(size);
+            to.add(added);
+            CHECK(added.empty());
+        }
+    }
 };
 
 std::vector<int> content(ready_chain& chain) {
@@ -46,7 +54,7 @@ std::vector<int> content(ready_chain& chain) {
 
 std::vector<int> next(spilled_batches& batches, std::size_t most) {
     ready_chain to;
-    const std::size_t taken = batches.take_next(to, most);
+    const std::size_t taken = batches.take(to, most, age::newest_mostly);
     CHECK(taken == to.count());
     return content(to);
 }
@@ -56,30 +64,23 @@ std::vector<int> next(spilled_batches& batches, std::size_t most) {
 TEST_CASE("spilled: the newest batch is next, its tasks in order") {
     numbers tasks;
     spilled_batches batches;
-    for (int i = 0; i < 3; ++i) {
-        ready_chain batch = tasks.batch(3);
-        batches.add(batch);
-        CHECK(batch.empty());
-    }
+    tasks.add(batches, 3, 3);
     CHECK(next(batches, 2) == std::vector{6, 7});
     CHECK(next(batches, 9) == std::vector{8});
     CHECK(next(batches, 9) == std::vector{3, 4, 5});
     ready_chain oldest;
-    CHECK(batches.take_oldest(oldest) == 1);
+    CHECK(batches.take(oldest, 1, age::oldest) == 1);
     CHECK(content(oldest) == std::vector{0});
     CHECK(next(batches, 9) == std::vector{1, 2});
     CHECK(batches.empty());
     CHECK(next(batches, 9).empty());
-    CHECK(batches.take_oldest(oldest) == 0);
+    CHECK(batches.take(oldest, 1, age::oldest) == 0);
 }
 
 TEST_CASE("spilled: one batch in eight is the oldest") {
     numbers tasks;
     spilled_batches batches;
-    for (int i = 0; i < 20; ++i) {
-        ready_chain batch = tasks.batch(1);
-        batches.add(batch);
-    }
+    tasks.add(batches, 20, 1);
     std::vector<int> order;
     while (!batches.empty()) order.push_back(next(batches, 9).at(0));
     CHECK(order ==
@@ -90,10 +91,7 @@ TEST_CASE("spilled: of many batches the oldest become one, and none is lost") {
     numbers tasks;
     spilled_batches batches;
     constexpr int many = 1000;
-    for (int i = 0; i < many; ++i) {
-        ready_chain batch = tasks.batch(2);
-        batches.add(batch);
-    }
+    tasks.add(batches, many, 2);
     std::vector<bool> seen(2 * many);
     int last_taken = 0;
     while (!batches.empty()) {
